@@ -1,0 +1,256 @@
+import * as z from "zod";
+import { duration, size } from "./units.ts";
+
+/** Names of connections, streams, jobs…: they appear in metric labels, durable names and file names. */
+const entryName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, {
+  error: "a name is 1 to 64 letters, digits, '_' or '-'",
+});
+
+const hexKey = z.string().regex(/^[0-9a-fA-F]{64}$/, { error: "must be an ed25519 public key, 64 hex characters" });
+
+const http = (port: number) =>
+  z
+    .strictObject({
+      host: z.string().default("127.0.0.1").describe("Address to listen on."),
+      port: z.number().int().min(0).max(65_535).default(port).describe("Port; 0 picks a free one."),
+    })
+    .prefault({})
+    .describe("Serves /healthz, /readyz and /metrics.");
+
+export const connectionSchema = z.strictObject({
+  servers: z
+    .array(z.string().regex(/^(nats|tls|ws|wss):\/\/.+/, { error: 'must start "nats://" or "tls://"' }))
+    .min(1)
+    .describe("NATS servers, as URLs."),
+  tls: z
+    .strictObject({
+      ca: z.string().optional().describe("File with the CA certificates (PEM)."),
+      cert: z.string().optional().describe("File with the client certificate (PEM)."),
+      key: z.string().optional().describe("File with the client key (PEM)."),
+    })
+    .optional()
+    .describe("TLS; `cert` and `key` together make it mutual."),
+  credsFile: z.string().optional().describe("NATS credentials file (JWT and nkey seed)."),
+  user: z.string().optional().describe("User name; needs `passwordFile`."),
+  passwordFile: z.string().optional().describe("File that holds the password."),
+  tokenFile: z.string().optional().describe("File that holds an authentication token."),
+});
+
+const v1TrustSchema = z.strictObject({
+  ca: z.string().describe("File with the CA certificates (PEM) that sign node and client certificates."),
+  crl: z.string().optional().describe("File with revocation lists (PEM). A list past its nextUpdate refuses messages."),
+  allow: z
+    .array(z.string())
+    .default(["\\.mcollective$", "\\.choria$"])
+    .describe("Patterns of callers that may make requests (go-choria's certname_whitelist)."),
+  privileged: z
+    .array(z.string())
+    .default(["\\.privileged.mcollective$", "\\.privileged.choria$"])
+    .describe("Patterns of certificate names whose holder may name any caller."),
+  nodes: z.array(z.string()).default([]).describe("Patterns of node identities that may register. Empty: none may."),
+  allowInsecureRegistration: z
+    .boolean()
+    .default(false)
+    .describe("Accept registrations that carry no signature, as unproven (`Choria-Proof: none`)."),
+});
+
+const v2TrustSchema = z.strictObject({
+  issuers: z
+    .record(z.string().min(1), hexKey)
+    .optional()
+    .describe("Organisation issuers: organisation unit to ed25519 public key (hex)."),
+  trustedSigners: z.array(hexKey).min(1).optional().describe("Keys that sign tokens, instead of `issuers`."),
+  requireSignedReplies: z.boolean().default(true).describe("Refuse replies that carry no signature."),
+  delegatorsMayNameAnyCaller: z
+    .boolean()
+    .default(false)
+    .describe("As go-choria: a delegator (AAA signer) may name a caller other than its caller token does."),
+});
+
+export const trustSchema = z.strictObject({
+  v1: v1TrustSchema.optional().describe("Protocol v1 (x509). Absent: v1 messages are refused."),
+  v2: v2TrustSchema.optional().describe("Protocol v2 (ed25519 and JWT). Absent: v2 messages are refused."),
+  collectives: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(["mcollective"])
+    .describe("Sub-collectives that are accepted."),
+  ttl: z
+    .strictObject({
+      min: duration().prefault("1s").describe("Smallest ttl accepted (v1 also has 30s in its schema)."),
+      max: duration().prefault("60s").describe("Largest ttl accepted; also the age and the clock skew tolerated."),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      maxBytes: size().prefault("1MiB").describe("Larger messages are refused before they are parsed."),
+      maxDepth: z.number().int().min(8).max(1_000).default(32).describe("Deepest JSON nesting of a protocol document."),
+    })
+    .prefault({}),
+  cacheEntries: z
+    .number()
+    .int()
+    .min(1)
+    .default(50_000)
+    .describe("Bound of each cache of proven credentials (certificate chains, tokens). About 3 kB an entry."),
+});
+
+const ingestSchema = z.strictObject({
+  connection: z.string().describe("Name in `connections`."),
+  subject: z.string().min(1).describe("NATS subject to subscribe to; wildcards allowed."),
+  kind: z.enum(["registration", "request", "reply"]).describe("What the subject carries."),
+  proof: z
+    .enum(["signature", "hash", "none"])
+    .default("signature")
+    .describe("Weakest proof accepted. v1 replies never have more than `hash`."),
+  queue: z.string().min(1).default("choria-bridge").describe("Queue group shared by the bridges."),
+  to: z.array(z.string()).min(1).describe("Names in `streams`: every message is stored in each of them."),
+});
+
+const streamSchema = z.strictObject({
+  connection: z.string().describe("Name in `connections`."),
+  name: z
+    .string()
+    .regex(/^[^\s.*>/\\]{1,255}$/, { error: "a stream name has no spaces, dots, wildcards or slashes" })
+    .optional()
+    .describe("Name on the server. Default: the entry's name."),
+  subject: z
+    .string()
+    .min(1)
+    .describe(
+      "Subject template: {sender} {collective} {agent} {caller} {partition:N}, or go-choria's %s for the sender.",
+    ),
+  retention: z
+    .enum(["workqueue", "limits"])
+    .default("workqueue")
+    .describe("`workqueue`: gone once done, one job. `limits`: kept, several jobs may read it."),
+  storage: z.enum(["file", "memory"]).default("file"),
+  replicas: z.number().int().min(1).max(5).default(1),
+  maxBytes: size().prefault("1GiB").describe("Largest size on disk."),
+  maxMessages: z.number().int().min(1).optional().describe("Most messages kept. Default: no limit."),
+  maxMessagesPerSubject: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe("Most messages kept per subject. Default: no limit."),
+  maxAge: duration().optional().describe("Messages older than this are removed, processed or not. Default: no limit."),
+  discard: z.enum(["new", "old"]).default("new").describe("When full: refuse the new message, or drop the oldest."),
+  allowLoss: z
+    .boolean()
+    .default(false)
+    .describe("Must be true where the stream may drop unprocessed messages (discard old, or maxAge, on a work queue)."),
+  duplicateWindow: duration().prefault("5m").describe("How long the server remembers message ids."),
+  body: z
+    .enum(["envelope", "payload"])
+    .default("envelope")
+    .describe("Store go-choria's adapter envelope, or the bare payload."),
+  allowUnprovenSender: z
+    .boolean()
+    .default(false)
+    .describe("Allow the sender in the subject although nothing proves it (requests, v1 replies)."),
+  inFlight: z.number().int().min(1).max(4_096).default(256).describe("Publishes awaiting their PubAck."),
+  buffer: z
+    .strictObject({
+      maxMessages: z.number().int().min(1).default(20_000),
+      maxBytes: size().prefault("64MiB"),
+      maxAge: duration().prefault("2m").describe("A message that could not be stored for this long is shed."),
+    })
+    .prefault({})
+    .describe(
+      "What the bridge holds while the stream is slow, full or away; beyond it the newest are shed and counted.",
+    ),
+});
+
+const retrySchema = z.strictObject({
+  policy: z.enum(["exponential", "linear", "fixed"]).default("exponential"),
+  delay: duration().prefault("1s").describe("First delay."),
+  maxDelay: duration().prefault("5m").describe("Longest delay."),
+  attempts: z.number().int().min(1).default(10).describe("Runs in all, the first included; then dead-lettered."),
+  jitter: z.number().min(0).max(1).default(0.2).describe("Share of the delay that is random."),
+});
+
+const jobSchema = z.strictObject({
+  stream: z.string().describe("Name in `streams`."),
+  filter: z.string().min(1).optional().describe("Subject filter. Default: the whole stream."),
+  handler: z
+    .string()
+    .regex(/^.+\.(?:m?js|ts)#[A-Za-z_$][\w$]*$/, { error: 'must be "path/to/module.js#exportName"' })
+    .optional()
+    .describe("Module and export that hold a handler made with defineHandler; the path is relative to this file."),
+  sink: z.string().optional().describe("Name in `sinks`: republish each message there, instead of a handler."),
+  retry: retrySchema.prefault({}),
+  concurrency: z.number().int().min(1).max(10_000).default(64).describe("Runs at the same time, per worker."),
+  timeout: duration().prefault("30s").describe("A run is aborted after this."),
+  ackWait: duration().optional().describe("Lease of a delivered message. Default: twice the timeout."),
+  maxAckPending: z.number().int().min(1).default(10_000).describe("Deliveries in flight over all workers."),
+});
+
+const sinkSchema = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("jetstream"),
+    to: z.string().describe("Name in `streams`: where messages go, under that stream's subject template."),
+  }),
+]);
+
+const keptStream = (name: string, maxAge: string, maxBytes: string) => ({
+  connection: z.string().optional().describe("Name in `connections`. Default: that of the first stream."),
+  name: z.string().min(1).default(name).describe("Stream name on the server."),
+  maxAge: duration().prefault(maxAge),
+  maxBytes: size().prefault(maxBytes),
+  storage: z.enum(["file", "memory"]).default("file"),
+  replicas: z.number().int().min(1).max(5).default(1),
+});
+
+export const configSchema = z.strictObject({
+  connections: z.record(entryName, connectionSchema).describe("NATS connections, by name."),
+  trust: trustSchema.describe("Who is believed."),
+  ingest: z.record(entryName, ingestSchema).default({}).describe("What the bridge receives, by name."),
+  streams: z.record(entryName, streamSchema).default({}).describe("JetStream streams written to, by name."),
+  jobs: z.record(entryName, jobSchema).default({}).describe("What workers and functions process, by name."),
+  sinks: z.record(entryName, sinkSchema).default({}).describe("Where processed messages go, by name."),
+  quarantine: z
+    .strictObject({
+      ...keptStream("CHORIA_QUARANTINE", "7d", "256MiB"),
+      perSecond: z
+        .number()
+        .int()
+        .min(1)
+        .default(200)
+        .describe("Most rejected messages kept per second; the rest are only counted."),
+    })
+    .prefault({})
+    .describe("Where rejected messages are kept."),
+  deadLetters: z
+    .strictObject(keptStream("CHORIA_DEAD", "30d", "1GiB"))
+    .prefault({})
+    .describe("Where messages go that a job gave up on."),
+  bridge: z
+    .strictObject({
+      http: http(9_222),
+      inFlight: z
+        .number()
+        .int()
+        .min(1)
+        .default(1_024)
+        .describe("Messages being validated; beyond it the newest are shed."),
+      shutdownTimeout: duration().prefault("25s").describe("Time to store what is in hand after SIGTERM."),
+    })
+    .prefault({}),
+  worker: z
+    .strictObject({
+      http: http(9_223),
+      shutdownTimeout: duration().prefault("25s").describe("Time to finish running jobs after SIGTERM."),
+    })
+    .prefault({}),
+  log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") }).prefault({}),
+});
+
+/** A parsed configuration: durations are milliseconds, sizes bytes. Files named in it are not read yet. */
+export type Config = z.output<typeof configSchema>;
+export type ConnectionConfig = z.output<typeof connectionSchema>;
+export type TrustConfig = z.output<typeof trustSchema>;
+export type IngestConfig = Config["ingest"][string];
+export type StreamConfig = Config["streams"][string];
+export type JobConfig = Config["jobs"][string];
+export type SinkConfig = Config["sinks"][string];
