@@ -46,6 +46,11 @@ export class ReplyInbox {
     return this.#prefix + token;
   }
 
+  /** Takes an expectation back without calling it: the request was never sent. */
+  forget(replySubject: string): void {
+    this.#pending.delete(replySubject.slice(this.#prefix.length));
+  }
+
   /** Replies still awaited. */
   get pending(): number {
     return this.#pending.size;

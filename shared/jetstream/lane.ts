@@ -1,0 +1,277 @@
+import { headers as makeHeaders, type NatsConnection } from "nats";
+import { Fifo } from "./fifo.ts";
+import { type PubAckResult, type PublishFailure, readPubAck } from "./puback.ts";
+import { ReplyInbox } from "./replies.ts";
+
+export interface LaneMessage {
+  readonly subject: string;
+  /** Becomes `Nats-Msg-Id`. */
+  readonly id: string;
+  /** Messages of one key are stored in the order in which they were offered, retries included. */
+  readonly key: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: Uint8Array;
+  /** Monotonic milliseconds of the message's arrival: latency and age are counted from here. */
+  readonly arrivedAt: number;
+}
+
+/** Why a message that was accepted will not be stored in this stream. */
+export type ShedReason = "buffer_full" | "buffer_expired" | "too_large_to_store" | "shutdown";
+
+export interface LaneObserver {
+  stored(message: LaneMessage, ack: { readonly duplicate: boolean; readonly maybeDuplicate: boolean }): void;
+  shed(message: LaneMessage, reason: ShedReason): void;
+  retried(failure: PublishFailure, detail: string): void;
+}
+
+export interface LaneSettings {
+  readonly stream: string;
+  /** Publishes awaiting their PubAck. */
+  readonly inFlight: number;
+  readonly maxMessages: number;
+  readonly maxBytes: number;
+  readonly maxAgeMs: number;
+  /** The stream's duplicate window: a retry later than this may be stored twice. */
+  readonly duplicateWindowMs: number;
+  readonly ackTimeoutMs: number;
+}
+
+/** Effects a lane needs: a monotonic clock in milliseconds and a random number in [0, 1). */
+export interface LaneClock {
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+interface Entry {
+  readonly message: LaneMessage;
+  firstPublishedAt: number;
+  /** An earlier publish got no answer, so it may have been stored: "duplicate" then means our own first copy. */
+  outcomeUnknown: boolean;
+}
+
+const NEVER = -1;
+const BACKOFF_MIN_MS = 100;
+const BACKOFF_MAX_MS = 5_000;
+const TICK_MS = 250;
+/** Headers and bookkeeping of one buffered message, bytes; measured about 0.9 kB with nine headers. */
+const ENTRY_OVERHEAD_BYTES = 1_024;
+
+/**
+ * The way into one stream: a bounded buffer, a window of pipelined publishes and their PubAcks, and retries. Lanes share
+ * nothing but the connection, so a stream that is full or away neither delays nor sheds for another.
+ *
+ * States: open (window full size) -> a failure -> suspended (nothing is sent until `#resumeAt`) -> probing (window of one)
+ * -> a PubAck -> open. A disconnect suspends without a time limit.
+ */
+export class Lane {
+  readonly settings: LaneSettings;
+  readonly #connection: NatsConnection;
+  readonly #observer: LaneObserver;
+  readonly #clock: LaneClock;
+  readonly #replies: ReplyInbox;
+  readonly #ticker: NodeJS.Timeout;
+  /** A key that is ready, in flight or being retried -> the messages that wait behind it. */
+  readonly #keys = new Map<string, Entry[]>();
+  readonly #ready = new Fifo<Entry>();
+  readonly #retries = new Fifo<Entry>();
+  #inFlight = 0;
+  #messages = 0;
+  #bytes = 0;
+  #failures = 0;
+  #resumeAt = 0;
+  #probing = false;
+  #connected = true;
+  #closed = false;
+  #onEmpty: (() => void) | null = null;
+
+  constructor(connection: NatsConnection, settings: LaneSettings, observer: LaneObserver, clock: LaneClock) {
+    this.#connection = connection;
+    this.settings = settings;
+    this.#observer = observer;
+    this.#clock = clock;
+    this.#replies = new ReplyInbox(connection, settings.ackTimeoutMs, clock.now);
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#ticker.unref();
+  }
+
+  /** Messages accepted and not yet stored, in flight included. */
+  get messages(): number {
+    return this.#messages;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** True while publishes fail or the connection is down. */
+  get suspended(): boolean {
+    return !this.#connected || this.#resumeAt > 0;
+  }
+
+  /** Takes a message, or sheds it (counted through the observer) when the buffer is full. Never blocks. */
+  offer(message: LaneMessage): void {
+    const size = message.body.length + ENTRY_OVERHEAD_BYTES;
+    const refusal = this.#refusal(size);
+    if (refusal !== null) {
+      this.#observer.shed(message, refusal);
+      return;
+    }
+    this.#messages += 1;
+    this.#bytes += size;
+    const entry: Entry = { message, firstPublishedAt: NEVER, outcomeUnknown: false };
+    const behind = this.#keys.get(message.key);
+    if (behind !== undefined) {
+      behind.push(entry);
+      return;
+    }
+    this.#keys.set(message.key, []);
+    this.#ready.push(entry);
+    this.#pump();
+  }
+
+  /** The connection is gone: what was in flight is sent again after `reconnected`. */
+  disconnected(): void {
+    this.#connected = false;
+    this.#replies.abandon();
+  }
+
+  reconnected(): void {
+    this.#connected = true;
+    this.#resumeAt = 0;
+    this.#pump();
+  }
+
+  /** Resolves with what is left once the buffer is empty or `deadlineMs` have passed; what is left is shed as `shutdown`. */
+  async close(deadlineMs: number): Promise<number> {
+    this.#closed = true;
+    if (this.#messages > 0) await this.#empty(deadlineMs);
+    clearInterval(this.#ticker);
+    const left = this.#messages;
+    this.#connected = false; // nothing may be published by the replies that are given up next
+    this.#replies.close();
+    this.#shedAll("shutdown");
+    return left;
+  }
+
+  #refusal(size: number): ShedReason | null {
+    if (this.#closed) return "shutdown";
+    const full = this.#messages >= this.settings.maxMessages || this.#bytes + size > this.settings.maxBytes;
+    return full ? "buffer_full" : null;
+  }
+
+  async #empty(deadlineMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, deadlineMs);
+      this.#onEmpty = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#onEmpty = null;
+  }
+
+  #pump(): void {
+    while (!this.suspended && this.#inFlight < (this.#probing ? 1 : this.settings.inFlight)) {
+      const entry = this.#retries.shift() ?? this.#ready.shift();
+      if (entry === undefined) return;
+      this.#publish(entry);
+    }
+  }
+
+  #publish(entry: Entry): void {
+    const { message } = entry;
+    const headers = makeHeaders();
+    for (const [name, value] of message.headers) headers.append(name, value);
+    headers.append("Nats-Msg-Id", message.id);
+    headers.append("Nats-Expected-Stream", this.settings.stream);
+    if (entry.firstPublishedAt === NEVER) entry.firstPublishedAt = this.#clock.now();
+    this.#inFlight += 1;
+    const reply = this.#replies.expect((answer) => this.#answered(entry, readPubAck(answer)));
+    try {
+      this.#connection.publish(message.subject, message.body, { headers, reply });
+    } catch (error) {
+      this.#replies.forget(reply);
+      this.#answered(entry, refusedByClient(error));
+    }
+  }
+
+  #answered(entry: Entry, result: PubAckResult): void {
+    this.#inFlight -= 1;
+    if (result.stored) this.#stored(entry, result.duplicate);
+    else if (result.failure === "too_large") this.#shed(entry, "too_large_to_store");
+    else this.#failed(entry, result.failure, result.detail);
+    this.#pump();
+  }
+
+  #stored(entry: Entry, duplicate: boolean): void {
+    this.#failures = 0;
+    this.#probing = false;
+    // Inside the window the server recognises our own first copy; later nobody can tell.
+    const late = this.#clock.now() - entry.firstPublishedAt > this.settings.duplicateWindowMs;
+    this.#release(entry);
+    this.#observer.stored(entry.message, {
+      duplicate: duplicate && !entry.outcomeUnknown,
+      maybeDuplicate: entry.outcomeUnknown && late && !duplicate,
+    });
+  }
+
+  #failed(entry: Entry, failure: PublishFailure, detail: string): void {
+    if (failure === "timeout") entry.outcomeUnknown = true;
+    this.#retries.push(entry);
+    if (!this.#connected) return;
+    this.#observer.retried(failure, detail);
+    if (this.#resumeAt > 0) return; // the window's other publishes fail for the same reason: one step of backoff for all
+    const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** this.#failures);
+    this.#failures = Math.min(this.#failures + 1, 16);
+    this.#probing = true;
+    this.#resumeAt = this.#clock.now() + ceiling * (0.5 + this.#clock.random() / 2);
+    setTimeout(() => this.#tick(), ceiling).unref();
+  }
+
+  /** Takes the entry out of the buffer and lets the next of its key go. */
+  #release(entry: Entry): void {
+    const { key, body } = entry.message;
+    this.#messages -= 1;
+    this.#bytes -= body.length + ENTRY_OVERHEAD_BYTES;
+    const next = this.#keys.get(key)?.shift();
+    if (next === undefined) this.#keys.delete(key);
+    else this.#ready.push(next);
+    if (this.#messages === 0) this.#onEmpty?.();
+  }
+
+  #shed(entry: Entry, reason: ShedReason): void {
+    this.#release(entry);
+    this.#observer.shed(entry.message, reason);
+  }
+
+  #shedAll(reason: ShedReason): void {
+    for (const queue of [this.#retries, this.#ready]) {
+      for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) this.#shed(entry, reason);
+    }
+  }
+
+  #tick(): void {
+    const now = this.#clock.now();
+    for (const queue of [this.#retries, this.#ready]) this.#shedExpired(queue, now);
+    if (this.#resumeAt > 0 && this.#resumeAt <= now) this.#resumeAt = 0;
+    this.#pump();
+  }
+
+  #shedExpired(queue: Fifo<Entry>, now: number): void {
+    for (let entry = queue.peek(); entry !== undefined; entry = queue.peek()) {
+      if (now - entry.message.arrivedAt <= this.settings.maxAgeMs) return;
+      queue.shift();
+      this.#shed(entry, "buffer_expired");
+    }
+  }
+}
+
+function refusedByClient(error: unknown): PubAckResult {
+  const detail = error instanceof Error ? error.message : String(error);
+  const tooLarge = error instanceof Error && "code" in error && error.code === "MAX_PAYLOAD_EXCEEDED";
+  return { stored: false, failure: tooLarge ? "too_large" : "unavailable", detail };
+}
