@@ -1,0 +1,17 @@
+import { setTimeout as wait } from "node:timers/promises";
+
+const POLL_EVERY_MS = 20;
+
+/** Repeats `assertion` until it passes and returns what it returned; after `timeoutMs` fails with its last error. */
+export async function eventually<T>(
+  assertion: () => T | Promise<T>,
+  { timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {},
+): Promise<T> {
+  for (const deadline = Date.now() + timeoutMs; ; await wait(POLL_EVERY_MS)) {
+    try {
+      return await assertion();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+  }
+}
