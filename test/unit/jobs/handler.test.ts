@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as z from "zod";
+import { defineHandler, type JobContext, type JobMessage } from "../../../shared/jobs/handler.ts";
+
+const schema = z.strictObject({ host: z.string(), facts: z.record(z.string(), z.number()) });
+const makeMessage = <T>(data: T) => ({ data, id: "1" }) as JobMessage<T>;
+const context = {} as JobContext;
+
+test("a handler that returns nothing is done", async () => {
+  const handler = defineHandler({ name: "quiet", input: "bytes", run: async () => {} });
+
+  assert.deepEqual(await handler.run(makeMessage(new Uint8Array()), context), { type: "done" });
+});
+
+test("bytes are handed over exactly as stored, even when they are no JSON", async () => {
+  const seen: Uint8Array[] = [];
+  const body = new Uint8Array([0xff, 0x00, 0x7b]);
+  const handler = defineHandler({
+    name: "raw",
+    input: "bytes",
+    run: async (message) => {
+      seen.push(message.data);
+    },
+  });
+
+  const prepared = handler.prepare(body, makeMessage);
+  if (prepared.ok) await prepared.run(context);
+
+  assert.equal(seen[0], body);
+});
+
+test("a valid document arrives parsed and typed", async () => {
+  const seen: string[] = [];
+  const handler = defineHandler({
+    name: "typed",
+    input: schema,
+    run: async (message) => {
+      seen.push(message.data.host);
+    },
+  });
+
+  const prepared = handler.prepare(Buffer.from('{"host":"a","facts":{"cpus":2}}'), makeMessage);
+  if (prepared.ok) await prepared.run(context);
+
+  assert.deepEqual(seen, ["a"]);
+});
+
+const invalid: readonly (readonly [string, Uint8Array, RegExp, string])[] = [
+  ["bytes that are not UTF-8", new Uint8Array([0x22, 0xff, 0x22]), /not UTF-8/, ""],
+  ["text that is not JSON, without quoting it", Buffer.from("{secret"), /^not JSON$/, ""],
+  ["an empty body", new Uint8Array(), /not JSON/, ""],
+  ["a document with a wrong type, by path", Buffer.from('{"host":"a","facts":{"cpus":"2"}}'), /number/, "facts.cpus"],
+];
+
+for (const [name, body, problem, path] of invalid) {
+  test(`input that does not fit is reported, not thrown: ${name}`, () => {
+    const handler = defineHandler({ name: "typed", input: schema, run: async () => {} });
+
+    const prepared = handler.prepare(body, makeMessage);
+
+    assert.equal(prepared.ok, false);
+    if (prepared.ok) return;
+    assert.match(prepared.issues[0]?.problem ?? "", problem);
+    assert.equal(prepared.issues[0]?.path, path);
+  });
+}
+
+test("a schema that throws makes the input invalid instead of crashing the worker", () => {
+  const input = z.unknown().transform(() => {
+    throw new Error("bad schema");
+  });
+  const handler = defineHandler({ name: "broken", input, run: async () => {} });
+
+  const prepared = handler.prepare(Buffer.from("1"), makeMessage);
+
+  assert.deepEqual(prepared, { ok: false, issues: [{ path: "", problem: "the schema failed: bad schema" }] });
+});
+
+test("a definition that cannot work is refused when it is made", () => {
+  assert.throws(() => defineHandler({ name: "", input: "bytes", run: async () => {} }), RangeError);
+  assert.throws(() => defineHandler({ name: "a b", input: "bytes", run: async () => {} }), RangeError);
+  assert.throws(() => defineHandler({ name: "a", input: "bytes", timeoutMs: 0, run: async () => {} }), RangeError);
+});
