@@ -6,7 +6,24 @@ const entryName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, {
   error: "a name is 1 to 64 letters, digits, '_' or '-'",
 });
 
+const streamName = z
+  .string()
+  .regex(/^[A-Za-z0-9_$-]{1,255}$/, { error: "a stream name is 1 to 255 letters, digits, '_', '-' or '$'" });
+
 const hexKey = z.string().regex(/^[0-9a-fA-F]{64}$/, { error: "must be an ed25519 public key, 64 hex characters" });
+
+const storage = z
+  .enum(["file", "memory"])
+  .default("file")
+  .describe("Where the server keeps the messages; `memory` loses them when it restarts.");
+
+const replicas = z
+  .number()
+  .int()
+  .min(1)
+  .max(5)
+  .default(1)
+  .describe("Copies in a cluster. A PubAck of a single copy does not survive the loss of its disk.");
 
 const http = (port: number) =>
   z
@@ -19,7 +36,9 @@ const http = (port: number) =>
 
 export const connectionSchema = z.strictObject({
   servers: z
-    .array(z.string().regex(/^(nats|tls|ws|wss):\/\/.+/, { error: 'must start "nats://" or "tls://"' }))
+    .array(
+      z.string().regex(/^(?:nats|tls):\/\/[^\s/]+\/?$/, { error: 'must be "nats://host:port" or "tls://host:port"' }),
+    )
     .min(1)
     .describe("NATS servers, as URLs."),
   tls: z
@@ -80,13 +99,15 @@ export const trustSchema = z.strictObject({
       min: duration().prefault("1s").describe("Smallest ttl accepted (v1 also has 30s in its schema)."),
       max: duration().prefault("60s").describe("Largest ttl accepted; also the age and the clock skew tolerated."),
     })
-    .prefault({}),
+    .prefault({})
+    .describe("How old a message may be."),
   limits: z
     .strictObject({
       maxBytes: size().prefault("1MiB").describe("Larger messages are refused before they are parsed."),
       maxDepth: z.number().int().min(8).max(1_000).default(32).describe("Deepest JSON nesting of a protocol document."),
     })
-    .prefault({}),
+    .prefault({})
+    .describe("What is refused before it costs anything."),
   cacheEntries: z
     .number()
     .int()
@@ -109,11 +130,7 @@ const ingestSchema = z.strictObject({
 
 const streamSchema = z.strictObject({
   connection: z.string().describe("Name in `connections`."),
-  name: z
-    .string()
-    .regex(/^[^\s.*>/\\]{1,255}$/, { error: "a stream name has no spaces, dots, wildcards or slashes" })
-    .optional()
-    .describe("Name on the server. Default: the entry's name."),
+  name: streamName.optional().describe("Name on the server. Default: the entry's name."),
   subject: z
     .string()
     .min(1)
@@ -124,8 +141,8 @@ const streamSchema = z.strictObject({
     .enum(["workqueue", "limits"])
     .default("workqueue")
     .describe("`workqueue`: gone once done, one job. `limits`: kept, several jobs may read it."),
-  storage: z.enum(["file", "memory"]).default("file"),
-  replicas: z.number().int().min(1).max(5).default(1),
+  storage,
+  replicas,
   maxBytes: size().prefault("1GiB").describe("Largest size on disk."),
   maxMessages: z.number().int().min(1).optional().describe("Most messages kept. Default: no limit."),
   maxMessagesPerSubject: z
@@ -152,8 +169,8 @@ const streamSchema = z.strictObject({
   inFlight: z.number().int().min(1).max(4_096).default(256).describe("Publishes awaiting their PubAck."),
   buffer: z
     .strictObject({
-      maxMessages: z.number().int().min(1).default(20_000),
-      maxBytes: size().prefault("64MiB"),
+      maxMessages: z.number().int().min(1).default(20_000).describe("Most messages held."),
+      maxBytes: size().prefault("64MiB").describe("Most bytes held."),
       maxAge: duration().prefault("2m").describe("A message that could not be stored for this long is shed."),
     })
     .prefault({})
@@ -163,7 +180,10 @@ const streamSchema = z.strictObject({
 });
 
 const retrySchema = z.strictObject({
-  policy: z.enum(["exponential", "linear", "fixed"]).default("exponential"),
+  policy: z
+    .enum(["exponential", "linear", "fixed"])
+    .default("exponential")
+    .describe("How the delay grows: doubled each time, by the first delay each time, or not at all."),
   delay: duration().prefault("1s").describe("First delay."),
   maxDelay: duration().prefault("5m").describe("Longest delay."),
   attempts: z.number().int().min(1).default(10).describe("Runs in all, the first included; then dead-lettered."),
@@ -179,7 +199,7 @@ const jobSchema = z.strictObject({
     .optional()
     .describe("Module and export that hold a handler made with defineHandler; the path is relative to this file."),
   sink: z.string().optional().describe("Name in `sinks`: republish each message there, instead of a handler."),
-  retry: retrySchema.prefault({}),
+  retry: retrySchema.prefault({}).describe("What happens after a run that failed."),
   concurrency: z.number().int().min(1).max(10_000).default(64).describe("Runs at the same time, per worker."),
   timeout: duration().prefault("30s").describe("A run is aborted after this."),
   ackWait: duration().optional().describe("Lease of a delivered message. Default: twice the timeout."),
@@ -188,18 +208,18 @@ const jobSchema = z.strictObject({
 
 const sinkSchema = z.discriminatedUnion("type", [
   z.strictObject({
-    type: z.literal("jetstream"),
+    type: z.literal("jetstream").describe("Republish into a JetStream stream."),
     to: z.string().describe("Name in `streams`: where messages go, under that stream's subject template."),
   }),
 ]);
 
 const keptStream = (name: string, maxAge: string, maxBytes: string) => ({
   connection: z.string().optional().describe("Name in `connections`. Default: that of the first stream."),
-  name: z.string().min(1).default(name).describe("Stream name on the server."),
-  maxAge: duration().prefault(maxAge),
-  maxBytes: size().prefault(maxBytes),
-  storage: z.enum(["file", "memory"]).default("file"),
-  replicas: z.number().int().min(1).max(5).default(1),
+  name: streamName.default(name).describe("Stream name on the server; its subjects are that name followed by .>"),
+  maxAge: duration().prefault(maxAge).describe("Messages older than this are removed."),
+  maxBytes: size().prefault(maxBytes).describe("Largest size on disk; beyond it the oldest are removed."),
+  storage,
+  replicas,
 });
 
 export const configSchema = z.strictObject({
@@ -234,16 +254,24 @@ export const configSchema = z.strictObject({
         .min(1)
         .default(1_024)
         .describe("Messages being validated; beyond it the newest are shed."),
+      inFlightBytes: size().prefault("64MiB").describe("Bytes being validated; beyond it the newest are shed."),
       shutdownTimeout: duration().prefault("25s").describe("Time to store what is in hand after SIGTERM."),
     })
-    .prefault({}),
+    .prefault({})
+    .describe("The bridge process."),
   worker: z
     .strictObject({
       http: http(9_223),
       shutdownTimeout: duration().prefault("25s").describe("Time to finish running jobs after SIGTERM."),
     })
-    .prefault({}),
-  log: z.strictObject({ level: z.enum(["debug", "info", "warn", "error"]).default("info") }).prefault({}),
+    .prefault({})
+    .describe("The worker process."),
+  log: z
+    .strictObject({
+      level: z.enum(["debug", "info", "warn", "error"]).default("info").describe("Least severe level written."),
+    })
+    .prefault({})
+    .describe("JSON lines on standard error."),
 });
 
 /** A parsed configuration: durations are milliseconds, sizes bytes. Files named in it are not read yet. */

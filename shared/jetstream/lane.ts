@@ -64,8 +64,8 @@ const ENTRY_OVERHEAD_BYTES = 1_024;
  * -> a PubAck -> open. A disconnect suspends without a time limit.
  */
 export class Lane {
+  readonly connection: NatsConnection;
   readonly settings: LaneSettings;
-  readonly #connection: NatsConnection;
   readonly #observer: LaneObserver;
   readonly #clock: LaneClock;
   readonly #replies: ReplyInbox;
@@ -85,7 +85,7 @@ export class Lane {
   #onEmpty: (() => void) | null = null;
 
   constructor(connection: NatsConnection, settings: LaneSettings, observer: LaneObserver, clock: LaneClock) {
-    this.#connection = connection;
+    this.connection = connection;
     this.settings = settings;
     this.#observer = observer;
     this.#clock = clock;
@@ -192,7 +192,7 @@ export class Lane {
     this.#inFlight += 1;
     const reply = this.#replies.expect((answer) => this.#answered(entry, readPubAck(answer)));
     try {
-      this.#connection.publish(message.subject, message.body, { headers, reply });
+      this.connection.publish(message.subject, message.body, { headers, reply });
     } catch (error) {
       this.#replies.forget(reply);
       this.#answered(entry, refusedByClient(error));
@@ -221,7 +221,8 @@ export class Lane {
 
   #failed(entry: Entry, failure: PublishFailure, detail: string): void {
     if (failure === "timeout") entry.outcomeUnknown = true;
-    this.#retries.push(entry);
+    // One message that is refused for a reason of its own must not be the only one that is ever tried.
+    (failure === "refused" ? this.#ready : this.#retries).push(entry);
     if (!this.#connected) return;
     this.#observer.retried(failure, detail);
     if (this.#resumeAt > 0) return; // the window's other publishes fail for the same reason: one step of backoff for all

@@ -1,0 +1,251 @@
+import type { Trust } from "../../shared/choria/trust.ts";
+import type { Config } from "../../shared/config/schema.ts";
+import { quarantineSpec, streamSpec } from "../../shared/config/resolve.ts";
+import type { Connection } from "../../shared/jetstream/connect.ts";
+import { Lane, type LaneClock, type LaneObserver, type LaneSettings } from "../../shared/jetstream/lane.ts";
+import { type CoreSubscription, subscribeCore } from "../../shared/jetstream/subscribe.ts";
+import { compileTemplate } from "../../shared/subjects/template.ts";
+import type { Readiness } from "../../shared/telemetry/http.ts";
+import type { Logger } from "../../shared/telemetry/log.ts";
+import { Connections } from "./connections.ts";
+import { type BridgeCounters, count, createCounters, type StreamCounters } from "./counters.ts";
+import { type Arrival, Hand, Ingest } from "./ingest.ts";
+import { Quarantine } from "./quarantine.ts";
+import { RejectionLog } from "./rejection-log.ts";
+import { store, type Target } from "./store.ts";
+
+const ACK_TIMEOUT_MS = 5_000;
+const QUARANTINE_LANE = { inFlight: 64, maxMessages: 2_000, maxBytes: 16 * 1_048_576, maxAgeMs: 30_000 };
+
+/** Everything the bridge needs from outside. */
+export interface BridgeEnvironment {
+  /** Opens a NATS connection by its name in the configuration. */
+  readonly connect: (name: string, label: string) => Promise<Connection>;
+  readonly trust: Trust;
+  /** Milliseconds since 1970: what the age of a message is judged by. */
+  readonly wallClock: () => number;
+  readonly clock: LaneClock;
+  readonly log: Logger;
+  /** Unique to this process. */
+  readonly instance: string;
+  /** Seconds from arrival to PubAck. */
+  readonly onStored?: (stream: string, seconds: number) => void;
+}
+
+export interface StopReport {
+  /** Messages received but not stored when the time was up, by stream. 0 everywhere is a clean stop. */
+  readonly left: Readonly<Record<string, number>>;
+}
+
+/** Receives Choria messages, validates them and stores the proven ones, each confirmed by a PubAck. */
+export class Bridge {
+  readonly counters: BridgeCounters;
+  readonly #config: Config;
+  readonly #environment: BridgeEnvironment;
+  readonly #hand: Hand;
+  readonly #rejections: RejectionLog;
+  readonly #connections: Connections;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #subscriptions: CoreSubscription[] = [];
+  #trust: Trust;
+  #quarantine: Quarantine | null = null;
+  #quarantineLane: Lane | null = null;
+  #stopping = false;
+
+  private constructor(config: Config, environment: BridgeEnvironment) {
+    this.#config = config;
+    this.#environment = environment;
+    this.#trust = environment.trust;
+    this.#hand = new Hand(config.bridge.inFlight, config.bridge.inFlightBytes);
+    this.#rejections = new RejectionLog(environment.log);
+    const streams = new Set(Object.values(config.ingest).flatMap(({ to }) => to));
+    this.counters = createCounters(Object.keys(config.ingest), [...streams]);
+    this.#connections = new Connections({ ...environment, counters: this.counters.connections });
+  }
+
+  /** Connects and subscribes; the streams must exist. Rejects when a connection cannot be opened. */
+  static async start(config: Config, environment: BridgeEnvironment): Promise<Bridge> {
+    const bridge = new Bridge(config, environment);
+    try {
+      await bridge.#openStreams();
+      await bridge.#subscribe();
+    } catch (error) {
+      await bridge.stop(0);
+      throw error;
+    }
+    return bridge;
+  }
+
+  /** New trust for the messages that arrive from now on; its caches start empty. */
+  reloadTrust(trust: Trust): void {
+    this.#trust = trust;
+  }
+
+  get lanes(): ReadonlyMap<string, Lane> {
+    return this.#lanes;
+  }
+
+  /** Messages being validated. */
+  get validating(): number {
+    return this.#hand.messages;
+  }
+
+  readiness(): Readiness {
+    const reasons = [...(this.#stopping ? ["the bridge is stopping"] : []), ...this.#connections.problems.values()];
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  /** Stops receiving, stores what is in hand and closes; waits no longer than `deadlineMs`. */
+  async stop(deadlineMs: number): Promise<StopReport> {
+    const { now } = this.#environment.clock;
+    const deadline = now() + deadlineMs;
+    this.#stopping = true;
+    const drained = Promise.all(this.#subscriptions.map((subscription) => subscription.drain().catch(() => {})));
+    await within(drained, deadline - now());
+    while (this.#hand.messages > 0 && now() < deadline) await within(never, 5);
+    const lanes = [...this.#lanes].map(
+      async ([name, lane]): Promise<[string, number]> => [name, await lane.close(Math.max(0, deadline - now()))],
+    );
+    const left = Object.fromEntries(await Promise.all(lanes));
+    await this.#quarantineLane?.close(Math.max(100, Math.min(1_000, deadline - now())));
+    await this.#connections.close();
+    return { left };
+  }
+
+  async #openStreams(): Promise<void> {
+    for (const name of this.counters.streams.keys()) {
+      const { connection, inFlight, buffer } = this.#config.streams[name] ?? unknownStream(name);
+      const spec = streamSpec(this.#config, name);
+      await this.#openLane(name, connection, {
+        stream: spec.name,
+        inFlight,
+        maxMessages: buffer.maxMessages,
+        maxBytes: buffer.maxBytes,
+        maxAgeMs: buffer.maxAge,
+        duplicateWindowMs: spec.duplicateWindowMs,
+        ackTimeoutMs: ACK_TIMEOUT_MS,
+      });
+    }
+    await this.#openQuarantine();
+  }
+
+  async #openLane(name: string, connectionName: string, settings: LaneSettings): Promise<void> {
+    const connection = await this.#connections.get(connectionName, "publish");
+    const counters = this.counters.streams.get(name) ?? unknownStream(name);
+    const lane = new Lane(connection, settings, this.#observer(name, counters), this.#environment.clock);
+    this.#connections.attach(lane);
+    this.#lanes.set(name, lane);
+  }
+
+  async #openQuarantine(): Promise<void> {
+    const { connection: connectionName, spec } = quarantineSpec(this.#config);
+    const connection = await this.#connections.get(connectionName, "publish");
+    const { quarantine } = this.counters;
+    const lane = new Lane(
+      connection,
+      {
+        ...QUARANTINE_LANE,
+        stream: spec.name,
+        duplicateWindowMs: spec.duplicateWindowMs,
+        ackTimeoutMs: ACK_TIMEOUT_MS,
+      },
+      {
+        stored: () => {
+          quarantine.stored += 1;
+        },
+        shed: () => {
+          quarantine.dropped += 1;
+        },
+        retried: () => {},
+      },
+      this.#environment.clock,
+    );
+    this.#connections.attach(lane);
+    this.#quarantineLane = lane;
+    this.#quarantine = new Quarantine(
+      lane,
+      {
+        prefix: (spec.subjects[0] ?? spec.name).replace(/\.>$/, ""),
+        perSecond: this.#config.quarantine.perSecond,
+        instance: this.#environment.instance,
+        maxPayload: () => connection.info?.max_payload ?? 1_048_576,
+      },
+      quarantine,
+    );
+  }
+
+  #observer(stream: string, counters: StreamCounters): LaneObserver {
+    const { clock, onStored, wallClock } = this.#environment;
+    return {
+      stored: (message, { duplicate, maybeDuplicate }) => {
+        if (duplicate) counters.duplicate += 1;
+        else counters.stored += 1;
+        if (maybeDuplicate) counters.maybeDuplicate += 1;
+        onStored?.(stream, (clock.now() - message.arrivedAt) / 1_000);
+      },
+      shed: (message, reason) => {
+        count(counters.shed, reason);
+        if (reason !== "too_large_to_store") return;
+        const detail = `${message.body.length} bytes are more than the stream or the server takes`;
+        const { subject, arrivedAt, body } = message;
+        const receivedAtMs = wallClock() - (clock.now() - arrivedAt);
+        this.#quarantine?.keep({ code: reason, detail, ingest: stream, subject, receivedAtMs, arrivedAt, body });
+      },
+      retried: (failure, detail) => {
+        count(counters.retries, failure);
+        this.#rejections.publishFailed(stream, failure, detail, clock.now());
+      },
+    };
+  }
+
+  async #subscribe(): Promise<void> {
+    for (const [name, settings] of Object.entries(this.#config.ingest)) {
+      const ingest = this.#ingest(name, settings.to);
+      const connection = await this.#connections.get(settings.connection, "ingest");
+      const { wallClock, clock } = this.#environment;
+      const subscription = await subscribeCore(connection, settings, ({ subject, data }) => {
+        ingest.receive({ subject, data, receivedAtMs: wallClock(), arrivedAt: clock.now() });
+      });
+      this.#subscriptions.push(subscription);
+    }
+  }
+
+  #ingest(name: string, to: readonly string[]): Ingest {
+    const { kind, proof } = this.#config.ingest[name] ?? unknownStream(name);
+    const targets = to.map((stream) => this.#target(stream));
+    const counters = this.counters.ingests.get(name) ?? unknownStream(name);
+    const outlet = {
+      accept: (message: Parameters<typeof store>[0], arrival: Arrival) => store(message, targets, arrival.arrivedAt),
+      reject: (rejection: { code: string; detail: string }, arrival: Arrival) => {
+        this.#rejections.rejected(name, rejection, arrival);
+        const { subject, receivedAtMs, arrivedAt, data: body } = arrival;
+        this.#quarantine?.keep({ ...rejection, ingest: name, subject, receivedAtMs, arrivedAt, body });
+      },
+      failed: (error: unknown) =>
+        this.#environment.log.error({ err: error }, "the validator failed: please report this"),
+    };
+    return new Ingest({ name, kind, proof }, { counters, hand: this.#hand, outlet, trust: () => this.#trust });
+  }
+
+  #target(stream: string): Target {
+    const { subject, body } = this.#config.streams[stream] ?? unknownStream(stream);
+    const lane = this.#lanes.get(stream) ?? unknownStream(stream);
+    const counters = this.counters.streams.get(stream) ?? unknownStream(stream);
+    return { lane, subject: compileTemplate(subject), body, counters };
+  }
+}
+
+function unknownStream(name: string): never {
+  throw new Error(`"${name}" is not in the configuration, which was checked for that`);
+}
+
+const never = new Promise<never>(() => {});
+
+async function within(promise: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.max(0, ms));
+  });
+  await Promise.race([promise, timeout]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,79 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { LATENCY_BUCKETS_SECONDS, type MetricDefinition } from "./metrics.ts";
+
+/** One value of a metric, with the values of its labels in the order of its definition. */
+export interface Sample {
+  readonly labels: readonly string[];
+  readonly value: number;
+}
+
+/**
+ * Shows numbers that are counted elsewhere: read at each scrape, so that there is one place where a thing is counted and
+ * the hot path pays for a plain addition.
+ */
+export function exposeSamples(registry: Registry, definition: MetricDefinition, read: () => Iterable<Sample>): void {
+  const { name, help, labels } = definition;
+  const named = (values: readonly string[]) => Object.fromEntries(labels.map((label, i) => [label, values[i] ?? ""]));
+  const common = { name, help, labelNames: [...labels], registers: [registry] };
+  if (definition.type === "counter") {
+    new Counter({
+      ...common,
+      collect() {
+        this.reset();
+        for (const sample of read()) this.inc(named(sample.labels), sample.value);
+      },
+    });
+    return;
+  }
+  new Gauge({
+    ...common,
+    collect() {
+      this.reset();
+      for (const sample of read()) this.set(named(sample.labels), sample.value);
+    },
+  });
+}
+
+/** A latency histogram; its observations are made where the latency is known. */
+export function exposeLatency(registry: Registry, definition: MetricDefinition): Histogram {
+  const { name, help, labels } = definition;
+  return new Histogram({
+    name,
+    help,
+    labelNames: [...labels],
+    buckets: [...LATENCY_BUCKETS_SECONDS],
+    registers: [registry],
+  });
+}
+
+/** The value below which `share` of a histogram's observations lie: linear within the bucket; null without observations. */
+export async function quantile(histogram: Histogram, share: number): Promise<number | null> {
+  const counts = new Map<number, number>();
+  for (const { metricName, labels, value } of (await histogram.get()).values) {
+    if (metricName?.endsWith("_bucket") !== true || labels.le === undefined) continue;
+    const bound = Number(labels.le === "+Inf" ? Number.POSITIVE_INFINITY : labels.le);
+    counts.set(bound, (counts.get(bound) ?? 0) + value);
+  }
+  return quantileOfBuckets([...counts], share);
+}
+
+/** `buckets` are pairs of upper bound and cumulative count, in any order. */
+export function quantileOfBuckets(
+  buckets: readonly (readonly [bound: number, count: number])[],
+  share: number,
+): number | null {
+  const ascending = [...buckets].sort(([a], [b]) => a - b);
+  const wanted = (ascending.at(-1)?.[1] ?? 0) * share;
+  if (wanted === 0) return null;
+  let lower = 0;
+  let below = 0;
+  for (const [bound, cumulative] of ascending) {
+    if (cumulative >= wanted) {
+      if (!Number.isFinite(bound)) return lower;
+      return lower + ((bound - lower) * (wanted - below)) / (cumulative - below);
+    }
+    lower = bound;
+    below = cumulative;
+  }
+  return lower;
+}
