@@ -54,7 +54,7 @@ export class Connections {
     const { log, clock } = this.#context;
     const counters: ConnectionCounters = { disconnects: 0, disconnectedMs: 0 };
     this.#context.counters.set(key, counters);
-    watchConnection(
+    void watchConnection(
       connection,
       {
         onDisconnect: () => {

@@ -1,0 +1,210 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { type JetStreamManager, RetentionPolicy, DiscardPolicy, type StreamConfig } from "nats";
+import { Lane, type LaneMessage, type LaneSettings, type ShedReason } from "../../shared/jetstream/lane.ts";
+import type { PublishFailure } from "../../shared/jetstream/puback.ts";
+import { eventually } from "../support/eventually.ts";
+import { startNats } from "../support/nats.ts";
+
+interface Recorder {
+  readonly stored: string[];
+  readonly duplicates: string[];
+  readonly shed: [id: string, reason: ShedReason][];
+  readonly failures: PublishFailure[];
+}
+
+const SETTINGS: LaneSettings = {
+  stream: "JOBS",
+  inFlight: 64,
+  maxMessages: 1_000,
+  maxBytes: 8_388_608,
+  maxAgeMs: 60_000,
+  duplicateWindowMs: 120_000,
+  ackTimeoutMs: 1_000,
+};
+
+async function setup(t: TestContext, settings: Partial<LaneSettings> = {}) {
+  const nats = await startNats(t);
+  const jsm = await nats.jsm();
+  const recorder: Recorder = { stored: [], duplicates: [], shed: [], failures: [] };
+  const connection = await nats.connect();
+  const lane = new Lane(
+    connection,
+    { ...SETTINGS, ...settings },
+    {
+      stored: ({ id }, { duplicate }) => (duplicate ? recorder.duplicates : recorder.stored).push(id),
+      shed: ({ id }, reason) => recorder.shed.push([id, reason]),
+      retried: (failure) => recorder.failures.push(failure),
+    },
+    { now: () => performance.now(), random: () => 0.5 },
+  );
+  t.after(() => lane.close(0));
+  return { nats, jsm, connection, lane, recorder };
+}
+
+async function addStream(jsm: JetStreamManager, config: Partial<StreamConfig> = {}): Promise<void> {
+  await jsm.streams.add({
+    name: "JOBS",
+    subjects: ["jobs.>"],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    ...config,
+  });
+}
+
+function makeMessage(id: string, values: Partial<LaneMessage> = {}): LaneMessage {
+  return {
+    subject: "jobs.node",
+    id,
+    key: id,
+    headers: [["Choria-Sender", "node1.example.net"]],
+    body: Buffer.from(id),
+    arrivedAt: performance.now(),
+    ...values,
+  };
+}
+
+async function storedBodies(jsm: JetStreamManager): Promise<string[]> {
+  const { state } = await jsm.streams.info("JOBS");
+  const bodies: string[] = [];
+  for (let seq = state.first_seq; seq <= state.last_seq; seq += 1) {
+    bodies.push(Buffer.from((await jsm.streams.getMessage("JOBS", { seq })).data).toString());
+  }
+  return bodies;
+}
+
+test("a message counts as stored only after its PubAck, and carries its id and headers", async (t) => {
+  const { jsm, lane, recorder } = await setup(t);
+  await addStream(jsm);
+
+  lane.offer(makeMessage("a"));
+  await eventually(() => assert.deepEqual(recorder.stored, ["a"]));
+
+  const { header } = await jsm.streams.getMessage("JOBS", { seq: 1 });
+  assert.equal(header.get("Nats-Msg-Id"), "a");
+  assert.equal(header.get("Choria-Sender"), "node1.example.net");
+});
+
+test("an id the stream holds already is a duplicate, not stored", async (t) => {
+  const { jsm, lane, recorder } = await setup(t);
+  await addStream(jsm);
+
+  lane.offer(makeMessage("a"));
+  lane.offer(makeMessage("a", { key: "other" }));
+
+  await eventually(() => assert.deepEqual([recorder.stored, recorder.duplicates], [["a"], ["a"]]));
+});
+
+test("without a stream messages wait, and are stored in order per key once it is there", async (t) => {
+  const { jsm, lane, recorder } = await setup(t);
+
+  for (let i = 0; i < 20; i += 1) lane.offer(makeMessage(`m${i}`, { key: `key${i % 2}` }));
+  await eventually(() => assert.ok(recorder.failures.includes("no_stream")));
+  await addStream(jsm);
+  await eventually(() => assert.equal(recorder.stored.length, 20));
+
+  const bodies = await storedBodies(jsm);
+  for (const parity of [0, 1]) {
+    const numbers = bodies.map((body) => Number(body.slice(1))).filter((n) => n % 2 === parity);
+    assert.deepEqual(
+      numbers,
+      [...numbers].sort((a, b) => a - b),
+    );
+  }
+});
+
+test("a full stream holds messages back and takes them when there is room again", async (t) => {
+  const { jsm, lane, recorder } = await setup(t);
+  await addStream(jsm, { max_msgs: 1 });
+
+  lane.offer(makeMessage("a"));
+  lane.offer(makeMessage("b"));
+  await eventually(() => assert.ok(recorder.failures.includes("full")));
+  await jsm.streams.purge("JOBS");
+
+  await eventually(() => assert.deepEqual(recorder.stored, ["a", "b"]));
+  assert.deepEqual(recorder.shed, []);
+});
+
+test("beyond the buffer the newest are shed and counted", async (t) => {
+  const { lane, recorder } = await setup(t, { maxMessages: 2 });
+
+  for (const id of ["a", "b", "c"]) lane.offer(makeMessage(id));
+
+  assert.deepEqual(recorder.shed, [["c", "buffer_full"]]);
+});
+
+test("a message that could not be stored in time is shed as expired", async (t) => {
+  const { lane, recorder } = await setup(t, { maxAgeMs: 300 });
+
+  lane.offer(makeMessage("a"));
+
+  await eventually(() => assert.deepEqual(recorder.shed, [["a", "buffer_expired"]]));
+  assert.equal(lane.messages, 0);
+  assert.equal(lane.bytes, 0);
+});
+
+test("a message larger than the stream takes is shed by itself; the next of its key is stored", async (t) => {
+  const { jsm, lane, recorder } = await setup(t);
+  await addStream(jsm, { max_msg_size: 512 });
+
+  lane.offer(makeMessage("big", { key: "k", body: Buffer.alloc(2_000) }));
+  lane.offer(makeMessage("small", { key: "k" }));
+
+  await eventually(() => assert.deepEqual(recorder.stored, ["small"]));
+  assert.deepEqual(recorder.shed, [["big", "too_large_to_store"]]);
+});
+
+test("a message larger than the server's max_payload is shed by itself", async (t) => {
+  const { jsm, lane, recorder } = await setup(t);
+  await addStream(jsm);
+
+  lane.offer(makeMessage("big", { body: Buffer.alloc(1_048_576) }));
+  lane.offer(makeMessage("small"));
+
+  await eventually(() => assert.deepEqual(recorder.stored, ["small"]));
+  assert.deepEqual(recorder.shed, [["big", "too_large_to_store"]]);
+});
+
+test("a stream of another name on the subject is not filled by mistake", async (t) => {
+  const { jsm, lane, recorder } = await setup(t);
+  await addStream(jsm, { name: "OTHER" });
+
+  lane.offer(makeMessage("a"));
+
+  await eventually(() => assert.ok(recorder.failures.includes("wrong_stream")));
+  assert.equal((await jsm.streams.info("OTHER")).state.messages, 0);
+});
+
+test("a server killed with messages in flight loses none of them and doubles none", async (t) => {
+  const { nats, jsm, connection, lane, recorder } = await setup(t, { ackTimeoutMs: 500 });
+  await addStream(jsm);
+  (async () => {
+    for await (const status of connection.status()) {
+      if (status.type === "disconnect") lane.disconnected();
+      if (status.type === "reconnect") lane.reconnected();
+    }
+  })();
+
+  const ids = Array.from({ length: 500 }, (_, i) => `m${i}`);
+  for (const id of ids) lane.offer(makeMessage(id));
+  await nats.server.kill("SIGKILL");
+  await nats.server.restart();
+
+  await eventually(() => assert.equal(recorder.stored.length + recorder.duplicates.length, 500), { timeoutMs: 20_000 });
+  assert.deepEqual((await storedBodies(jsm)).sort(), [...ids].sort());
+});
+
+test("closing waits for what is in hand and reports what is left", async (t) => {
+  const { lane, recorder } = await setup(t);
+
+  lane.offer(makeMessage("a"));
+  const left = await lane.close(300);
+  lane.offer(makeMessage("b"));
+
+  assert.equal(left, 1);
+  assert.deepEqual(recorder.shed, [
+    ["a", "shutdown"],
+    ["b", "shutdown"],
+  ]);
+});
