@@ -1,31 +1,10 @@
-import {
-  type ConnectionOptions,
-  connect,
-  credsAuthenticator,
-  Events,
-  type NatsConnection,
-  NatsError,
-  type Status,
-} from "nats";
+import { type ConnectionOptions, connect, credsAuthenticator, Events, type NatsConnection, type Status } from "nats";
+import { ConnectError } from "./connect-error.ts";
+import { tlsOptions } from "./connect-tls.ts";
 import type { ConnectionCredentials, ConnectionSettings } from "./spec.ts";
 
 /** The client's connection, under a name that does not tie its holders to the client. */
 export type Connection = NatsConnection;
-
-/** A connection could not be opened: nothing answered, TLS failed, or the server refused the credentials. */
-export class ConnectError extends Error {
-  override readonly name = "ConnectError";
-  readonly code = "CONNECT_FAILED";
-
-  /** Name of the connection in the configuration. */
-  readonly connection: string;
-
-  constructor(settings: ConnectionSettings, cause: unknown) {
-    const servers = settings.servers.map(withoutPassword).join(", ");
-    super(`connection "${settings.name}" to ${servers}: ${explain(cause)}`, { cause });
-    this.connection = settings.name;
-  }
-}
 
 /** What happens to a connection after it was opened. `downMs` is how long it was away. */
 export interface ConnectionEvents {
@@ -80,18 +59,10 @@ function optionsOf(settings: ConnectionSettings, label: string): ConnectionOptio
     ignoreAuthErrorAbort: true,
     // A peer that vanished without a FIN is noticed within a minute instead of six.
     pingInterval: 20_000,
-    timeout: 10_000,
+    timeout: 5_000,
     ...tlsOptions(settings),
     ...authenticationOptions(settings.credentials),
   };
-}
-
-function tlsOptions({ tls, servers }: ConnectionSettings): ConnectionOptions {
-  // The client ignores the scheme of a URL: unless `tls` is set it would talk in the clear to a server that lets it.
-  const wanted = tls !== null || servers.some((server) => server.startsWith("tls://"));
-  if (!wanted) return {};
-  const given = Object.entries(tls ?? {}).filter(([, pem]) => pem !== null);
-  return { tls: Object.fromEntries(given) };
 }
 
 function authenticationOptions(credentials: ConnectionCredentials): ConnectionOptions {
@@ -107,31 +78,7 @@ function authenticationOptions(credentials: ConnectionCredentials): ConnectionOp
   }
 }
 
-const EXPLANATIONS: Readonly<Record<string, string>> = {
-  CONNECTION_REFUSED: "no server answers there",
-  TIMEOUT: "no answer in time",
-  CONNECTION_TIMEOUT: "no answer in time",
-  AUTHORIZATION_VIOLATION: "the server refused the credentials",
-  AUTHENTICATION_EXPIRED: "the credentials have expired",
-  SERVER_OPTION_NA: "TLS is asked for, but the server offers none",
-};
-
-function explain(cause: unknown): string {
-  if (!(cause instanceof Error)) return String(cause);
-  const explanation = cause instanceof NatsError ? EXPLANATIONS[cause.code] : undefined;
-  const origin = cause instanceof NatsError ? cause.chainedError?.message : undefined;
-  const detail = origin ?? cause.message;
-  return explanation === undefined ? detail : `${explanation} (${detail})`;
-}
-
 function describe({ data, permissionContext }: Status): string {
   if (permissionContext === undefined) return String(data);
   return `${data}: ${permissionContext.operation} on "${permissionContext.subject}"`;
 }
-
-function withoutPassword(server: string): string {
-  return server.replace(/\/\/[^@/]*@/, "//***@");
-}
-
-/** The name by which code outside this folder calls a NATS connection. */
-export type Connection = NatsConnection;

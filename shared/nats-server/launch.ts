@@ -61,7 +61,7 @@ function spawnBound(program: string, args: readonly string[]): ChildProcess {
   const bound = existsSync(SETPRIV);
   const command = bound ? [SETPRIV, "--pdeathsig", "KILL", program, ...args] : [program, ...args];
   const child = spawn(command[0] ?? program, command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
-  if (children.size === 0) process.once("exit", killChildren);
+  process.off("exit", killChildren).once("exit", killChildren);
   children.add(child);
   child.once("exit", () => children.delete(child));
   return child;

@@ -13,6 +13,8 @@ export interface TestNats {
   /** `kill("SIGKILL")`, `kill("SIGSTOP")`, `kill("SIGCONT")` and `restart()` are the faults to inject. */
   readonly server: RunningServer;
   readonly url: string;
+  /** Its JetStream files, and `nats-server.conf` when `config` was given. */
+  readonly storeDir: string;
   /** Path of the program it runs. */
   readonly binary: string;
   /** `2.15.1`; tests that depend on it say why. */
@@ -57,6 +59,7 @@ export async function startNats(
   return {
     server,
     url: server.url,
+    storeDir,
     binary: binary.path,
     serverVersion: binary.version,
     connect: open,
