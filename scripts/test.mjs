@@ -1,0 +1,70 @@
+// Runs test suites: node scripts/test.mjs unit integration e2e [FILTER...]
+// A filter keeps the files whose path contains it. One run of node's test runner, so that it ends with one summary.
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+// What a suite needs before it runs: returns environment variables for the tests, or throws saying what is missing.
+const natsServer = () => {
+  const args = ["--import", "tsx", "scripts/nats-server.ts"];
+  const stdout = execFileSync(process.execPath, args, {
+    cwd: root,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return { NATS_SERVER: stdout.slice(0, stdout.lastIndexOf(" ")) };
+};
+const build = () => {
+  execFileSync(process.execPath, ["scripts/build.mjs"], { cwd: root, stdio: "inherit" });
+  return {};
+};
+
+// test/<name>/**/*.test.ts. Suites that `npm test` leaves out get their own `npm run test:<name>`.
+const SUITES = {
+  unit: [],
+  integration: [natsServer],
+  e2e: [natsServer, build],
+};
+
+const TIMEOUT_MS = 180_000;
+
+function filesOf(suite, filters) {
+  const folder = join(root, "test", suite);
+  const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: "utf8" }) : [];
+  return names
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => relative(root, join(folder, name)))
+    .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
+    .sort();
+}
+
+function runTests(files, env) {
+  const args = [
+    ...["--import", "tsx", "--test", "--test-reporter=./scripts/test-reporter.mjs"],
+    // Most tests wait for a server more than they compute; more files at once would make each one's timing worse.
+    `--test-concurrency=${Math.max(2, availableParallelism())}`,
+    `--test-timeout=${TIMEOUT_MS}`,
+  ];
+  return spawnSync(process.execPath, [...args, ...files], { cwd: root, stdio: "inherit", env });
+}
+
+const suites = process.argv.slice(2).filter((arg) => Object.hasOwn(SUITES, arg));
+const filters = process.argv.slice(2).filter((arg) => !Object.hasOwn(SUITES, arg));
+const files = suites.flatMap((suite) => filesOf(suite, filters));
+if (files.length === 0) {
+  console.error(`no test files: node scripts/test.mjs ${Object.keys(SUITES).join("|")}... [FILTER...]`);
+  process.exit(2);
+}
+const env = { ...process.env };
+try {
+  for (const need of new Set(suites.flatMap((suite) => SUITES[suite]))) Object.assign(env, need());
+} catch (error) {
+  console.error(`cannot run ${suites.join(", ")}: ${error.message}`);
+  process.exit(1);
+}
+const { status } = runTests(files, env);
+process.exit(status ?? 1);
