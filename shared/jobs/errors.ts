@@ -31,3 +31,36 @@ export class SinkRefusedError extends JobsError {
     this.sink = sink;
   }
 }
+
+/** A run took longer than its timeout, or than the lease of its message. What it did after that is ignored. */
+export class RunTimeoutError extends JobsError {
+  override readonly name = "RunTimeoutError";
+  readonly code = "TIMEOUT";
+  readonly retryable = true;
+
+  constructor(timeoutMs: number) {
+    super(`the run did not end within ${Math.round(timeoutMs)} ms`);
+  }
+}
+
+/** A handler publishes to a sink that the configuration does not name. Retryable: the configuration can be mended. */
+export class UnknownSinkError extends JobsError {
+  override readonly name = "UnknownSinkError";
+  readonly code = "UNKNOWN_SINK";
+  readonly retryable = true;
+
+  constructor(sink: string) {
+    super(`no sink "${sink}" in the configuration`);
+  }
+}
+
+/** A worker has to stop before the run ended: the message is given back, and the run's result ignored. */
+export class WorkerStoppingError extends JobsError {
+  override readonly name = "WorkerStoppingError";
+  readonly code = "WORKER_STOPPING";
+  readonly retryable = true;
+
+  constructor() {
+    super("the worker is stopping");
+  }
+}

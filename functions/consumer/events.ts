@@ -1,0 +1,33 @@
+/** How a message left a worker's hands. `returned`: given back untouched or unfinished, because the worker stops. */
+export type SettledOutcome = "done" | "retried" | "dead" | "dropped" | "returned";
+
+/**
+ * What happens in a worker, for those who count it: metrics, the ledger, the live view. `job` is the name in the
+ * configuration. Each event is reported where it happens, never worked out from others.
+ */
+export type JobEvent =
+  | { readonly type: "received"; readonly job: string }
+  /** A run ended, whatever its outcome. */
+  | { readonly type: "ran"; readonly job: string; readonly runMs: number }
+  /** The server confirmed the acknowledgement. `latencyMs`: since the stream took the message. `reason`: a code, or "". */
+  | {
+      readonly type: "settled";
+      readonly job: string;
+      readonly outcome: SettledOutcome;
+      readonly reason: string;
+      readonly latencyMs: number;
+    }
+  /** An output was stored by a sink; `duplicate` when the sink held it already. */
+  | { readonly type: "published"; readonly job: string; readonly sink: string; readonly duplicate: boolean }
+  /** The body did not fit the handler's schema: it is dead-lettered. */
+  | { readonly type: "invalid_input"; readonly job: string }
+  /** An acknowledgement was sent and never confirmed: the message may come again. */
+  | { readonly type: "ack_unconfirmed"; readonly job: string; readonly outcome: SettledOutcome }
+  /** The lease ended before the message was settled: nothing was sent, and it comes again. */
+  | { readonly type: "lease_over"; readonly job: string }
+  /** The dead-letter stream did not take a copy: the message comes again. */
+  | { readonly type: "dead_letter_failed"; readonly job: string }
+  /** Pulling failed and is tried again. */
+  | { readonly type: "pull_trouble"; readonly job: string; readonly detail: string };
+
+export type JobObserver = (event: JobEvent) => void;

@@ -1,0 +1,182 @@
+import PQueue from "p-queue";
+import type { Death } from "../../shared/jetstream/dead-letter.ts";
+import type { Delivery } from "../../shared/jetstream/delivery.ts";
+import { Pull } from "../../shared/jetstream/pull.ts";
+import { type SettleSettings, settle } from "../../shared/jetstream/settle.ts";
+import type { Decision } from "../../shared/jobs/outcome.ts";
+import type { SettledOutcome } from "./events.ts";
+import { prefetchOf } from "./job.ts";
+import { type Run, type RunSettings, startRun } from "./run.ts";
+
+export interface JobConsumerSettings extends RunSettings, SettleSettings {
+  /** A drain takes what is there; a worker waits for more. */
+  readonly mode: "worker" | "drain";
+}
+
+/** Share of a stop's time in which running jobs may still end by themselves; the rest is for giving back and settling. */
+const SHARE_FOR_RUNS = 0.8;
+const OUTCOMES: Readonly<Record<Decision["type"], SettledOutcome>> = {
+  done: "done",
+  retry: "retried",
+  dead: "dead",
+  drop: "dropped",
+};
+
+/** Pulls the messages of one job, runs its handler on them, and settles them. */
+export class JobConsumer {
+  readonly #settings: JobConsumerSettings;
+  readonly #queue: PQueue;
+  readonly #running = new Set<Run>();
+  readonly #pull: Pull;
+  /** A drain found its consumer empty and has settled everything it took. Never resolves for a worker. */
+  readonly emptied: Promise<void>;
+  #stopping = false;
+  #onEmptied: (() => void) | null = null;
+  #onIdle: (() => void) | null = null;
+
+  /** Starts at once. */
+  constructor(settings: JobConsumerSettings) {
+    this.#settings = settings;
+    const { job, connection, mode, now, onEvent } = settings;
+    this.emptied = new Promise((resolve) => {
+      this.#onEmptied = resolve;
+    });
+    this.#queue = new PQueue({ concurrency: job.concurrency });
+    this.#pull = new Pull(
+      connection,
+      { stream: job.stream, durable: job.durable, prefetch: prefetchOf(job), noWait: mode === "drain" },
+      {
+        delivered: (delivery) => this.#take(delivery),
+        exhausted: (nothing) => this.#exhausted(nothing),
+        trouble: (detail) => onEvent({ type: "pull_trouble", job: job.name, detail }),
+        returned: (delivery) => this.#settled(delivery, "returned", ""),
+      },
+      now,
+    );
+  }
+
+  get job(): JobConsumerSettings["job"] {
+    return this.#settings.job;
+  }
+
+  /** Messages taken and not settled yet. */
+  get held(): number {
+    return this.#pull.held;
+  }
+
+  disconnected(): void {
+    this.#pull.disconnected();
+  }
+
+  reconnected(): void {
+    this.#pull.reconnected();
+  }
+
+  /**
+   * Stops within `deadlineMs`: no more pulling, running jobs may end, what cannot is given back. Resolves with the number
+   * of messages that are still unsettled then: they come again when their lease is over.
+   */
+  async stop(deadlineMs: number): Promise<number> {
+    this.#stopping = true;
+    const started = this.#settings.now();
+    const left = (share: number): number => Math.max(0, deadlineMs * share - (this.#settings.now() - started));
+    await within(this.#pull.close(), left(1));
+    await within(this.#idle(), left(SHARE_FOR_RUNS));
+    for (const run of this.#running) run.stop();
+    await within(this.#idle(), left(1));
+    return this.#pull.held;
+  }
+
+  #take(delivery: Delivery): void {
+    this.#settings.onEvent({ type: "received", job: this.job.name });
+    void this.#queue.add(() => this.#process(delivery));
+  }
+
+  /** Occupies a slot for as long as the handler runs; settling happens outside it. */
+  async #process(delivery: Delivery): Promise<void> {
+    if (this.#stopping) {
+      void this.#giveBack(delivery);
+      return;
+    }
+    const { now, ackWaitMs, job, onEvent } = this.#settings;
+    const startedAt = now();
+    const leaseMs = ackWaitMs - (startedAt - delivery.receivedAtMs);
+    if (leaseMs <= 0) {
+      this.#lost(delivery);
+      return;
+    }
+    const run = startRun(this.#settings, delivery, Math.min(job.timeoutMs, leaseMs));
+    this.#running.add(run);
+    const decision = await run.decision;
+    this.#running.delete(run);
+    onEvent({ type: "ran", job: job.name, runMs: now() - startedAt });
+    void (decision === "returned"
+      ? this.#giveBack(delivery)
+      : this.#settle(delivery, decision, OUTCOMES[decision.type]));
+  }
+
+  #giveBack(delivery: Delivery): Promise<void> {
+    return this.#settle(delivery, { type: "retry", delayMs: 0, reason: "" }, "returned");
+  }
+
+  async #settle(delivery: Delivery, decision: Decision, outcome: SettledOutcome): Promise<void> {
+    const { job, onEvent, log } = this.#settings;
+    const settled = await settle(this.#settings, { delivery, decision, death: () => this.#death(delivery, decision) });
+    const reason = decision.type === "done" ? "" : decision.reason;
+    if (decision.type === "dead") {
+      log.warn({ reason, detail: decision.detail, sequence: delivery.streamSequence, settled }, "message is dead");
+    }
+    if (settled === "confirmed") this.#settled(delivery, outcome, reason);
+    else if (settled === "unconfirmed") onEvent({ type: "ack_unconfirmed", job: job.name, outcome });
+    else if (settled === "not_copied") onEvent({ type: "dead_letter_failed", job: job.name });
+    else onEvent({ type: "lease_over", job: job.name });
+    this.#release();
+  }
+
+  #lost(delivery: Delivery): void {
+    this.#settings.onEvent({ type: "lease_over", job: this.job.name });
+    this.#settings.log.debug({ sequence: delivery.streamSequence }, "lease over before the run began");
+    this.#release();
+  }
+
+  #settled(delivery: Delivery, outcome: SettledOutcome, reason: string): void {
+    const latencyMs = Math.max(0, this.#settings.wallNow() - delivery.timestampMs);
+    this.#settings.onEvent({ type: "settled", job: this.job.name, outcome, reason, latencyMs });
+  }
+
+  #death(delivery: Delivery, decision: Decision): Death {
+    const { job, wallNow } = this.#settings;
+    const { reason, detail } = decision.type === "dead" ? decision : { reason: "", detail: "" };
+    const attempts = delivery.deliveryCount;
+    return { job: job.name, handler: job.handler.name, reason, detail, attempts, diedAt: new Date(wallNow()) };
+  }
+
+  #release(): void {
+    this.#pull.release();
+    if (this.#pull.held === 0) this.#onIdle?.();
+  }
+
+  /** Resolves once nothing is held. */
+  #idle(): Promise<void> {
+    if (this.#pull.held === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
+  /** The last release asks once more, so an empty answer while nothing is held is the end. */
+  #exhausted(nothing: boolean): void {
+    if (!nothing) this.#pull.again();
+    else if (this.#pull.held === 0) this.#onEmptied?.();
+  }
+}
+
+/** Waits for `work`, but not longer than `ms`. */
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, late]);
+  clearTimeout(timer);
+}

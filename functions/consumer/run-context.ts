@@ -1,0 +1,99 @@
+import type { Delivery } from "../../shared/jetstream/delivery.ts";
+import { UnknownSinkError } from "../../shared/jobs/errors.ts";
+import type { JobContext, Output } from "../../shared/jobs/handler.ts";
+import { outputId } from "../../shared/jobs/output-id.ts";
+import type { OutboundMessage, Receipt, Sink } from "../../shared/sinks/sink.ts";
+import type { Logger } from "../../shared/telemetry/log.ts";
+import type { JobObserver } from "./events.ts";
+import type { Job } from "./job.ts";
+import { inputId } from "./message.ts";
+
+/** What every run of a job shares. */
+export interface RunTools {
+  readonly job: Job;
+  readonly sinks: ReadonlyMap<string, Sink>;
+  readonly log: Logger;
+  readonly onEvent: JobObserver;
+}
+
+/** The context of one run. Signal, log and deadline are made when asked for: a run that needs none pays for none. */
+export class RunContext implements JobContext {
+  readonly attempt: number;
+  readonly #tools: RunTools;
+  readonly #delivery: Delivery;
+  readonly #deadlineMs: number;
+  readonly #outputs: Promise<Receipt>[] = [];
+  #controller: AbortController | null = null;
+  #ended: Error | null = null;
+
+  /** `deadlineMs`: milliseconds since 1970. */
+  constructor(tools: RunTools, delivery: Delivery, deadlineMs: number) {
+    this.attempt = delivery.deliveryCount;
+    this.#tools = tools;
+    this.#delivery = delivery;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#ended !== null) this.#controller.abort(this.#ended);
+    }
+    return this.#controller.signal;
+  }
+
+  get deadline(): Date {
+    return new Date(this.#deadlineMs);
+  }
+
+  get log(): Logger {
+    const { stream, streamSequence } = this.#delivery;
+    return this.#tools.log.child({ stream, sequence: streamSequence, attempt: this.attempt });
+  }
+
+  publish(sinkName: string, output: Output): Promise<Receipt> {
+    const pending = this.#write(sinkName, output, this.#outputs.length);
+    this.#outputs.push(pending);
+    pending.catch(() => {}); // `stored` reports it, also when the handler did not wait for it
+    return pending;
+  }
+
+  /** Resolves once everything published so far is stored; rejects with the first failure. Null: nothing was published. */
+  stored(): Promise<unknown> | null {
+    return this.#outputs.length === 0 ? null : Promise.all(this.#outputs);
+  }
+
+  /** The run is over as far as the worker is concerned: the handler is told, and can publish no more. */
+  end(reason: Error): void {
+    this.#ended = reason;
+    this.#controller?.abort(reason);
+  }
+
+  async #write(sinkName: string, output: Output, index: number): Promise<Receipt> {
+    if (this.#ended !== null) throw this.#ended;
+    const sink = this.#tools.sinks.get(sinkName);
+    if (sink === undefined) throw new UnknownSinkError(sinkName);
+    const receipt = await sink.write(this.#outbound(output, index), this.signal);
+    this.#tools.onEvent({
+      type: "published",
+      job: this.#tools.job.name,
+      sink: sinkName,
+      duplicate: receipt.duplicate,
+    });
+    return receipt;
+  }
+
+  #outbound({ body, headers = {}, key }: Output, index: number): OutboundMessage {
+    const delivery = this.#delivery;
+    const inherited = delivery
+      .headers()
+      .filter(([name]) => name.startsWith("Choria-") && !Object.hasOwn(headers, name));
+    const own = Object.entries(headers).filter(([name]) => !/^nats-/i.test(name));
+    return {
+      id: outputId({ inputId: inputId(delivery), handler: this.#tools.job.handler.name, index }),
+      key: key ?? delivery.header("Choria-Sender"),
+      headers: [...inherited, ...own],
+      body: typeof body === "string" ? Buffer.from(body) : body,
+    };
+  }
+}

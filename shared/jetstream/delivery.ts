@@ -1,0 +1,99 @@
+import type { Msg } from "nats";
+
+interface AckSubject {
+  readonly stream: string;
+  readonly deliveryCount: number;
+  readonly streamSequence: number;
+  readonly timestampMs: number;
+}
+
+const PREFIX_TOKENS = 2; // $JS.ACK
+const FULL_FORM_TOKENS = 11; // with domain and account hash; newer servers add a random one at the end
+
+/**
+ * Reads a delivery's reply subject: `$JS.ACK.<stream>.<consumer>.<deliveries>.<stream seq>.<consumer seq>.<time ns>.<pending>`,
+ * or the same behind `<domain>.<account hash>` (nats-server ADR-15). Null when it is neither.
+ */
+export function parseAckSubject(subject: string): AckSubject | null {
+  const tokens = subject.split(".");
+  if (tokens[0] !== "$JS" || tokens[1] !== "ACK" || tokens.length < 9) return null;
+  const at = tokens.length >= FULL_FORM_TOKENS ? PREFIX_TOKENS + 2 : PREFIX_TOKENS;
+  const timeNs = tokens[at + 5] ?? "";
+  return {
+    stream: tokens[at] ?? "",
+    deliveryCount: Number(tokens[at + 2]),
+    streamSequence: Number(tokens[at + 3]),
+    // Nanoseconds do not fit a number: the last six digits go before it becomes one.
+    timestampMs: Number(timeNs.slice(0, -6)),
+  };
+}
+
+const UNREADABLE: AckSubject = { stream: "", deliveryCount: 1, streamSequence: 0, timestampMs: 0 };
+
+/** One hand-over of a stored message by a pull consumer. Its headers and reply subject are read when asked for. */
+export class Delivery {
+  /** Monotonic milliseconds: the lease runs from here. */
+  readonly receivedAtMs: number;
+  readonly #message: Msg;
+  #facts: AckSubject | null = null;
+
+  constructor(message: Msg, receivedAtMs: number) {
+    this.#message = message;
+    this.receivedAtMs = receivedAtMs;
+  }
+
+  get subject(): string {
+    return this.#message.subject;
+  }
+
+  /** The stored body. */
+  get data(): Uint8Array {
+    return this.#message.data;
+  }
+
+  /** Where its acknowledgement goes. */
+  get ackSubject(): string {
+    return this.#message.reply ?? "";
+  }
+
+  get stream(): string {
+    return this.#read().stream;
+  }
+
+  get streamSequence(): number {
+    return this.#read().streamSequence;
+  }
+
+  /** How often the server handed the message over, this time included. */
+  get deliveryCount(): number {
+    return this.#read().deliveryCount;
+  }
+
+  /** When the stream took the message, milliseconds since 1970, by the server's clock. */
+  get timestampMs(): number {
+    return this.#read().timestampMs;
+  }
+
+  /** First value of the header; empty when there is none. */
+  header(name: string): string {
+    return this.#message.headers?.get(name) ?? "";
+  }
+
+  hasHeader(name: string): boolean {
+    return this.#message.headers?.has(name) ?? false;
+  }
+
+  /** Every header with its values, in the order of arrival. */
+  headers(): (readonly [name: string, value: string])[] {
+    const entries: (readonly [string, string])[] = [];
+    for (const [name, values] of this.#message.headers ?? []) {
+      for (const value of values) entries.push([name, value]);
+    }
+    return entries;
+  }
+
+  #read(): AckSubject {
+    this.#facts ??= parseAckSubject(this.ackSubject) ?? UNREADABLE;
+    return this.#facts;
+  }
+}

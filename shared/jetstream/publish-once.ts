@@ -1,0 +1,52 @@
+import { headers as makeHeaders, type NatsConnection } from "nats";
+import { type PubAckResult, readPubAck } from "./puback.ts";
+import type { ReplyInbox } from "./replies.ts";
+
+export interface Publication {
+  readonly subject: string;
+  /** The stream that must take it; another one that listens on the subject refuses. */
+  readonly stream: string;
+  /** Becomes `Nats-Msg-Id`. */
+  readonly id: string;
+  /** Names that start `Nats-` are left out: one that came with a message (`Nats-Rollup`, `Nats-Expected-…`) is an order to the server. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: Uint8Array;
+}
+
+export interface PublishChannel {
+  readonly connection: NatsConnection;
+  readonly replies: ReplyInbox;
+}
+
+const RESERVED = /^nats-/i;
+
+/** Publishes one message and resolves with what the stream says about it; never rejects. */
+export function publishOnce(channel: PublishChannel, publication: Publication): Promise<PubAckResult> {
+  return new Promise((resolve) => {
+    const reply = channel.replies.expect((answer) => resolve(readPubAck(answer)));
+    try {
+      const headers = publicationHeaders(publication);
+      channel.connection.publish(publication.subject, publication.body, { headers, reply });
+    } catch (error) {
+      channel.replies.forget(reply);
+      resolve(refusedByClient(error));
+    }
+  });
+}
+
+function publicationHeaders({ headers: given, id, stream }: Publication) {
+  const headers = makeHeaders();
+  for (const [name, value] of given) if (!RESERVED.test(name)) headers.append(name, value);
+  headers.append("Nats-Msg-Id", id);
+  headers.append("Nats-Expected-Stream", stream);
+  return headers;
+}
+
+/** The client checks some things itself before it sends: those say something about the message, the rest about the connection. */
+function refusedByClient(error: unknown): PubAckResult {
+  const detail = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && "code" in error ? error.code : "";
+  if (code === "MAX_PAYLOAD_EXCEEDED") return { stored: false, failure: "too_large", detail };
+  if (code === "BAD_HEADER" || code === "BAD_SUBJECT") return { stored: false, failure: "refused", detail };
+  return { stored: false, failure: "unavailable", detail };
+}

@@ -1,0 +1,51 @@
+interface Request {
+  /** Monotonic milliseconds after which the server has surely forgotten the pull, whatever became of it. */
+  readonly goneAt: number;
+}
+
+/**
+ * The pulls the server still owes messages for. A delivery does not say which pull it answers (its subject is the stored
+ * message's), so messages are counted over all pulls and only endings are known per pull, by the token in the status's
+ * subject.
+ */
+export class PullLedger {
+  readonly #requests = new Map<string, Request>();
+  #owed = 0;
+
+  /** Messages that may still come. */
+  get owed(): number {
+    return this.#owed;
+  }
+
+  asked(token: string, batch: number, goneAt: number): void {
+    this.#requests.set(token, { goneAt });
+    this.#owed += batch;
+  }
+
+  delivered(): void {
+    this.#lower(1);
+  }
+
+  /** `undelivered` null: the server did not say, so what is owed is only known once the last pull has ended. */
+  ended(token: string, undelivered: number | null): void {
+    if (!this.#requests.delete(token)) return;
+    if (this.#requests.size === 0) this.#owed = 0;
+    else this.#lower(undelivered ?? 0);
+  }
+
+  /** Drops pulls whose ending never arrived. */
+  expire(now: number): void {
+    for (const [token, { goneAt }] of this.#requests) if (goneAt <= now) this.ended(token, null);
+  }
+
+  /** After a reconnect or missed heartbeats: no pull is counted on any more. */
+  forgetAll(): void {
+    this.#requests.clear();
+    this.#owed = 0;
+  }
+
+  #lower(count: number): void {
+    this.#owed = Math.max(0, this.#owed - count);
+    if (this.#owed === 0) this.#requests.clear(); // a filled pull ends without a status
+  }
+}

@@ -1,0 +1,195 @@
+import { createInbox, type Msg, type NatsConnection, type Subscription } from "nats";
+import { nak } from "./acknowledge.ts";
+import { Delivery } from "./delivery.ts";
+import { PullLedger } from "./pull-ledger.ts";
+import { type PullStatus, readPullStatus } from "./pull-status.ts";
+
+export interface PullSettings {
+  readonly stream: string;
+  readonly durable: string;
+  /** Most messages held or asked for at one time. Held ones wait under their lease, so more is not better. */
+  readonly prefetch: number;
+  /** True: each pull takes what is there and ends (a drain). False: pulls wait for messages. */
+  readonly noWait: boolean;
+}
+
+export interface PullObserver {
+  /** A message was handed over; `release()` must follow once it is settled. */
+  delivered(delivery: Delivery): void;
+  /** A `noWait` pull is over; `nothing` when it brought no message at all. */
+  exhausted(nothing: boolean): void;
+  /** A pull failed, or the server fell silent; it is asked again. */
+  trouble(detail: string): void;
+  /** A message arrived after `close()` and was given back at once. */
+  returned(delivery: Delivery): void;
+}
+
+const EXPIRES_MS = 30_000;
+const HEARTBEAT_MS = 5_000;
+/** Two heartbeats may be missed before the pulls are given up (the rule of ADR-37). */
+const SILENCE_MS = 2 * HEARTBEAT_MS + 1_000;
+const NO_WAIT_SILENCE_MS = 2_000;
+const TICK_MS = 250;
+const FAILURE_DELAY_MIN_MS = 100;
+const FAILURE_DELAY_MAX_MS = 5_000;
+const NS_PER_MS = 1_000_000;
+
+/**
+ * Pulls from a durable consumer by raw requests. The client's own `consume()` hides which pull is open, and an open pull
+ * in a process that is frozen or ends eats deliveries until their lease is over; here `close()` withdraws every pull and
+ * gives back what was already under way.
+ */
+export class Pull {
+  readonly #connection: NatsConnection;
+  readonly #settings: PullSettings;
+  readonly #observer: PullObserver;
+  readonly #now: () => number;
+  readonly #inbox = `${createInbox()}.`;
+  readonly #api: string;
+  readonly #subscription: Subscription;
+  readonly #ticker: NodeJS.Timeout;
+  readonly #ledger = new PullLedger();
+  #held = 0;
+  #brought = 0;
+  #pulls = 0;
+  #failures = 0;
+  #resumeAt = 0;
+  #heardAt: number;
+  #connected = true;
+  #closing: Promise<void> | null = null;
+
+  /** `now` is a monotonic clock in milliseconds. Starts pulling at once. */
+  constructor(connection: NatsConnection, settings: PullSettings, observer: PullObserver, now: () => number) {
+    this.#connection = connection;
+    this.#settings = settings;
+    this.#observer = observer;
+    this.#now = now;
+    this.#api = `$JS.API.CONSUMER.MSG.NEXT.${settings.stream}.${settings.durable}`;
+    this.#heardAt = now();
+    this.#subscription = connection.subscribe(`${this.#inbox}*`, {
+      callback: (error, message) => {
+        if (error === null) this.#receive(message);
+      },
+    });
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#ask();
+  }
+
+  /** Messages handed over and not released yet. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** One message handed over has been settled: another may come. */
+  release(): void {
+    this.#held -= 1;
+    this.#ask();
+  }
+
+  /** A `noWait` pull: look again for messages. */
+  again(): void {
+    this.#ask();
+  }
+
+  /** Nothing is asked until `reconnected`: the client would keep the requests and send them all at once. */
+  disconnected(): void {
+    this.#connected = false;
+  }
+
+  /** The connection is back: the server has forgotten the pulls of the old one. */
+  reconnected(): void {
+    this.#connected = true;
+    this.#ledger.forgetAll();
+    this.#resumeAt = 0;
+    this.#heardAt = this.#now();
+    this.#ask();
+  }
+
+  /**
+   * Withdraws every open pull. Messages that were already on their way are given back; once this resolves the server
+   * knows of all of it, and none arrives any more. Safe to call again.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#withdraw();
+    return this.#closing;
+  }
+
+  async #withdraw(): Promise<void> {
+    clearInterval(this.#ticker);
+    if (this.#connection.isClosed() || this.#subscription.isClosed()) return;
+    await this.#subscription.drain(); // the callback stays until the server has seen the UNSUB
+    if (!this.#connection.isClosed()) await this.#connection.flush().catch(() => {}); // closed meanwhile: nothing to flush
+  }
+
+  #receive(message: Msg): void {
+    this.#heardAt = this.#now();
+    const status = readPullStatus(message);
+    if (status !== null) this.#hear(status, message.subject.slice(this.#inbox.length));
+    else this.#deliver(new Delivery(message, this.#heardAt));
+  }
+
+  #deliver(delivery: Delivery): void {
+    this.#ledger.delivered();
+    if (this.#closing !== null) {
+      this.#connection.publish(delivery.ackSubject, nak(0));
+      this.#observer.returned(delivery);
+      return;
+    }
+    this.#failures = 0;
+    this.#brought += 1;
+    this.#held += 1;
+    this.#observer.delivered(delivery);
+  }
+
+  #hear(status: PullStatus, token: string): void {
+    if (status.type === "heartbeat" || this.#closing !== null) return;
+    this.#ledger.ended(token, status.undelivered);
+    if (status.type === "failed") this.#backOff(status.detail);
+    else if (this.#settings.noWait) this.#observer.exhausted(this.#brought === 0);
+    else this.#ask();
+  }
+
+  #backOff(detail: string): void {
+    this.#resumeAt = this.#now() + Math.min(FAILURE_DELAY_MAX_MS, FAILURE_DELAY_MIN_MS * 2 ** this.#failures);
+    this.#failures = Math.min(this.#failures + 1, 16);
+    this.#observer.trouble(detail);
+  }
+
+  #tick(): void {
+    const now = this.#now();
+    this.#ledger.expire(now);
+    const silence = this.#settings.noWait ? NO_WAIT_SILENCE_MS : SILENCE_MS;
+    if (this.#ledger.owed > 0 && now - this.#heardAt > silence && this.#connected) this.#silent();
+    if (!this.#settings.noWait || this.#resumeAt > 0) this.#ask();
+  }
+
+  #silent(): void {
+    this.#ledger.forgetAll();
+    this.#heardAt = this.#now();
+    // A no_wait pull whose consumer has its maximum of deliveries in flight gets no answer at all.
+    if (this.#settings.noWait) this.#observer.exhausted(this.#brought === 0);
+    else this.#observer.trouble("the server sent neither messages nor heartbeats; asking again");
+  }
+
+  /** Asks for what there is room for, in batches: a request per released message would double the traffic. */
+  #ask(): void {
+    if (this.#closing !== null || !this.#connected || this.#connection.isClosed()) return;
+    const { prefetch, noWait } = this.#settings;
+    const room = prefetch - this.#held - this.#ledger.owed;
+    if (room < Math.max(1, prefetch / 2) || (noWait && this.#ledger.owed > 0)) return;
+    const now = this.#now();
+    if (now < this.#resumeAt) return;
+    this.#resumeAt = 0;
+    if (this.#ledger.owed === 0) this.#heardAt = now;
+    this.#brought = 0;
+    this.#pulls += 1;
+    const token = this.#pulls.toString(36);
+    this.#ledger.asked(token, room, now + EXPIRES_MS + SILENCE_MS);
+    this.#connection.publish(this.#api, JSON.stringify(request(room, noWait)), { reply: this.#inbox + token });
+  }
+}
+
+function request(batch: number, noWait: boolean): object {
+  if (noWait) return { batch, no_wait: true };
+  return { batch, expires: EXPIRES_MS * NS_PER_MS, idle_heartbeat: HEARTBEAT_MS * NS_PER_MS };
+}
