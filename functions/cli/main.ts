@@ -1,0 +1,26 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { COMMANDS } from "./commands.ts";
+import { runCli } from "./program.ts";
+
+// `inspect … | head` closes our output early: that is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+const code = await runCli({
+  args: process.argv.slice(2),
+  version: packageVersion(),
+  commands: COMMANDS,
+  context: { env: process.env },
+  printError: (text) => console.error(text),
+});
+if (code !== 0) process.exitCode = code;
+
+function packageVersion(): string {
+  const file = fileURLToPath(import.meta.resolve("choria-bridge/package.json"));
+  const manifest: unknown = JSON.parse(readFileSync(file, "utf8"));
+  const known = typeof manifest === "object" && manifest !== null && "version" in manifest;
+  return known ? String(manifest.version) : "unknown";
+}
