@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { patternText, serverUrl, subjectText, templateText } from "./texts.ts";
 import { duration, size } from "./units.ts";
 
 /** Names of connections, streams, jobs…: they appear in metric labels, durable names and file names. */
@@ -35,12 +36,7 @@ const http = (port: number) =>
     .describe("Serves /healthz, /readyz and /metrics.");
 
 export const connectionSchema = z.strictObject({
-  servers: z
-    .array(
-      z.string().regex(/^(?:nats|tls):\/\/[^\s/]+\/?$/, { error: 'must be "nats://host:port" or "tls://host:port"' }),
-    )
-    .min(1)
-    .describe("NATS servers, as URLs."),
+  servers: z.array(serverUrl()).min(1).describe("NATS servers, as URLs."),
   tls: z
     .strictObject({
       ca: z.string().optional().describe("File with the CA certificates (PEM)."),
@@ -59,14 +55,14 @@ const v1TrustSchema = z.strictObject({
   ca: z.string().describe("File with the CA certificates (PEM) that sign node and client certificates."),
   crl: z.string().optional().describe("File with revocation lists (PEM). A list past its nextUpdate refuses messages."),
   allow: z
-    .array(z.string())
+    .array(patternText())
     .default(["\\.mcollective$", "\\.choria$"])
     .describe("Patterns of callers that may make requests (go-choria's certname_whitelist)."),
   privileged: z
-    .array(z.string())
+    .array(patternText())
     .default(["\\.privileged.mcollective$", "\\.privileged.choria$"])
     .describe("Patterns of certificate names whose holder may name any caller."),
-  nodes: z.array(z.string()).default([]).describe("Patterns of node identities that may register. Empty: none may."),
+  nodes: z.array(patternText()).default([]).describe("Patterns of node identities that may register. Empty: none may."),
   allowInsecureRegistration: z
     .boolean()
     .default(false)
@@ -76,6 +72,7 @@ const v1TrustSchema = z.strictObject({
 const v2TrustSchema = z.strictObject({
   issuers: z
     .record(z.string().min(1), hexKey)
+    .refine((issuers) => Object.keys(issuers).length > 0, { error: "names no issuer" })
     .optional()
     .describe("Organisation issuers: organisation unit to ed25519 public key (hex)."),
   trustedSigners: z.array(hexKey).min(1).optional().describe("Keys that sign tokens, instead of `issuers`."),
@@ -118,7 +115,7 @@ export const trustSchema = z.strictObject({
 
 const ingestSchema = z.strictObject({
   connection: z.string().describe("Name in `connections`."),
-  subject: z.string().min(1).describe("NATS subject to subscribe to; wildcards allowed."),
+  subject: subjectText().describe("NATS subject to subscribe to; wildcards allowed."),
   kind: z.enum(["registration", "request", "reply"]).describe("What the subject carries."),
   proof: z
     .enum(["signature", "hash", "none"])
@@ -131,12 +128,9 @@ const ingestSchema = z.strictObject({
 const streamSchema = z.strictObject({
   connection: z.string().describe("Name in `connections`."),
   name: streamName.optional().describe("Name on the server. Default: the entry's name."),
-  subject: z
-    .string()
-    .min(1)
-    .describe(
-      "Subject template: {sender} {collective} {agent} {caller} {partition:N}, or go-choria's %s for the sender.",
-    ),
+  subject: templateText().describe(
+    "Subject template: {sender} {collective} {agent} {caller} {partition:N}, or go-choria's %s for the sender.",
+  ),
   retention: z
     .enum(["workqueue", "limits"])
     .default("workqueue")
@@ -192,7 +186,7 @@ const retrySchema = z.strictObject({
 
 const jobSchema = z.strictObject({
   stream: z.string().describe("Name in `streams`."),
-  filter: z.string().min(1).optional().describe("Subject filter. Default: the whole stream."),
+  filter: subjectText().optional().describe("Subject filter. Default: the whole stream."),
   handler: z
     .string()
     .regex(/^.+\.(?:m?js|ts)#[A-Za-z_$][\w$]*$/, { error: 'must be "path/to/module.js#exportName"' })

@@ -27,3 +27,22 @@ export interface ConsumerSpec {
   readonly ackWaitMs: number;
   readonly maxAckPending: number;
 }
+
+/** How to reach NATS: contents of files, never their paths. */
+export interface ConnectionSettings {
+  readonly name: string;
+  readonly servers: readonly string[];
+  /** PEM texts; null: plain TCP, unless the server's URL or the server asks for TLS. */
+  readonly tls: {
+    readonly ca: string | null;
+    readonly cert: string | null;
+    readonly key: string | null;
+  } | null;
+  readonly credentials: ConnectionCredentials;
+}
+
+export type ConnectionCredentials =
+  | { readonly type: "none" }
+  | { readonly type: "userPassword"; readonly user: string; readonly password: string }
+  | { readonly type: "token"; readonly token: string }
+  | { readonly type: "creds"; readonly creds: string };

@@ -1,0 +1,18 @@
+import type { Finding } from "../problem.ts";
+import { checkIngest } from "./ingest.ts";
+import { checkJobs } from "./jobs.ts";
+import type { Scope } from "./scope.ts";
+import { checkStream, checkStreamsTogether } from "./streams.ts";
+import { checkTrust } from "./trust.ts";
+
+/** What no single value shows: settings that contradict each other. */
+export function checkConfig(scope: Scope): readonly Finding[] {
+  const { ingest, streams, trust } = scope.config;
+  return [
+    ...(scope.isTrustKnown ? checkTrust(trust) : []),
+    ...Object.entries(ingest).flatMap(([name, entry]) => checkIngest(scope, name, entry)),
+    ...Object.entries(streams).flatMap(([name, stream]) => checkStream(scope, name, stream)),
+    ...checkStreamsTogether(scope.config),
+    ...checkJobs(scope.config),
+  ];
+}

@@ -1,0 +1,143 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import "reflect-metadata"; // @peculiar/x509 asks for it before it is loaded
+import { X509Crl } from "@peculiar/x509";
+import { propertyOf } from "./plain.ts";
+import { ConfigError, type Finding, unplaced } from "./problem.ts";
+
+/** The files a configuration names, as its caller reads them. */
+export interface ConfigFiles {
+  /** The configuration's own file, for messages. */
+  readonly file: string;
+  /** The text of a file named in the configuration, relative to the configuration's folder; throws when it cannot be read. */
+  read(path: string): string;
+}
+
+/** What a file is to hold; `check` returns what is wrong with it, or null. */
+interface Content {
+  readonly what: string;
+  check(text: string): string | null;
+}
+
+const CERTIFICATES = pem("CERTIFICATE", "certificates (PEM)", (block) => new X509Certificate(block));
+const REVOCATION_LISTS = pem("X509 CRL", "revocation lists (PEM)", (block) => new X509Crl(block));
+const PRIVATE_KEY: Content = { what: "a private key (PEM)", check: (text) => failure(() => createPrivateKey(text)) };
+const NATS_CREDENTIALS: Content = {
+  what: "NATS credentials (a user JWT and its seed)",
+  check: (text) => (text.includes("-----BEGIN NATS USER JWT-----") ? null : "it has no NATS USER JWT block"),
+};
+const ONE_SECRET: Content = {
+  what: "one line with nothing but the secret",
+  check: (text) => (/^[^\r\n]+$/.test(text.trim()) ? null : "it is empty, or has several lines"),
+};
+
+/** What the file under a key holds: `ca` means the same wherever it stands. */
+const CONTENTS = {
+  ca: CERTIFICATES,
+  crl: REVOCATION_LISTS,
+  cert: CERTIFICATES,
+  key: PRIVATE_KEY,
+  credsFile: NATS_CREDENTIALS,
+  tokenFile: ONE_SECRET,
+  passwordFile: ONE_SECRET,
+} satisfies Record<string, Content>;
+
+export type FileKey = keyof typeof CONTENTS;
+
+/** A file named in a configuration, at `[...path, key]`. */
+export interface FileUse {
+  readonly path: readonly PropertyKey[];
+  readonly key: FileKey;
+  readonly name: string;
+}
+
+/** Reads files named in a configuration and collects what is wrong with them, so that all is reported together. */
+export class FileReader {
+  readonly findings: Finding[] = [];
+  readonly #files: ConfigFiles;
+
+  constructor(files: ConfigFiles) {
+    this.#files = files;
+  }
+
+  /** The file's text; "" when it is of no use, which is then among the findings. */
+  read(use: FileUse): string {
+    const text = this.#readable(use);
+    const wrong = text === null ? null : CONTENTS[use.key].check(text);
+    if (wrong !== null) this.#report(use, `does not hold ${CONTENTS[use.key].what}: ${wrong}`);
+    return text ?? "";
+  }
+
+  /** Throws `ConfigError` if any file was of no use. */
+  finish(): void {
+    if (this.findings.length === 0) return;
+    const { file } = this.#files;
+    throw new ConfigError(this.findings.map((finding) => unplaced(file, finding)));
+  }
+
+  #readable(use: FileUse): string | null {
+    try {
+      return this.#files.read(use.name);
+    } catch (error) {
+      this.#report(use, `cannot be read (${reason(error)})`);
+      return null;
+    }
+  }
+
+  #report({ path, key, name }: FileUse, problem: string): void {
+    const fix = `name a readable file that holds ${CONTENTS[key].what}; paths are relative to the configuration file`;
+    this.findings.push({ path: [...path, key], value: name, problem, fix });
+  }
+}
+
+/** Every file that a configuration names, wherever it stands and whatever else is wrong around it. */
+export function fileUses(value: unknown): readonly FileUse[] {
+  const connections = propertyOf(value, "connections");
+  const names = typeof connections === "object" && connections !== null ? Object.keys(connections) : [];
+  return [
+    ...usesAt(value, ["trust", "v1"], ["ca", "crl"]),
+    ...names.flatMap((name) => [
+      ...usesAt(value, ["connections", name, "tls"], ["ca", "cert", "key"]),
+      ...usesAt(value, ["connections", name], ["credsFile", "tokenFile", "passwordFile"]),
+    ]),
+  ];
+}
+
+function usesAt(value: unknown, path: readonly string[], keys: readonly FileKey[]): readonly FileUse[] {
+  const holder = path.reduce(propertyOf, value);
+  return keys.flatMap((key) => {
+    const name = propertyOf(holder, key);
+    return typeof name === "string" ? [{ path, key, name }] : [];
+  });
+}
+
+function pem(label: string, what: string, parse: (block: string) => unknown): Content {
+  const blocks = new RegExp(`-----BEGIN ${label}-----[\\s\\S]*?-----END ${label}-----`, "g");
+  return {
+    what,
+    check(text) {
+      const found = text.match(blocks) ?? [];
+      if (found.length === 0) return `it has no ${label} block`;
+      return found.map((block) => failure(() => parse(block))).find((wrong) => wrong !== null) ?? null;
+    },
+  };
+}
+
+function failure(parse: () => unknown): string | null {
+  try {
+    parse();
+    return null;
+  } catch (error) {
+    return reason(error);
+  }
+}
+
+/** Node's error codes say it shorter than its messages, which repeat the path. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = "code" in error ? String(error.code) : "";
+  return code === "ENOENT"
+    ? "there is no such file"
+    : code.startsWith("E") && !code.startsWith("ERR_")
+      ? code
+      : error.message;
+}

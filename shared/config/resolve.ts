@@ -1,0 +1,167 @@
+import type { TrustSettings, V1TrustSettings, V2TrustSettings } from "../choria/settings.ts";
+import type { ConnectionCredentials, ConnectionSettings, ConsumerSpec, StreamSpec } from "../jetstream/spec.ts";
+import { compileTemplate } from "../subjects/template.ts";
+import { type ConfigFiles, type FileKey, FileReader } from "./files.ts";
+import { type KeptSection, keptFilter, streamName } from "./names.ts";
+import type { Config, ConnectionConfig, TrustConfig } from "./schema.ts";
+
+const NO_LIMIT = -1;
+/** A lease that ends with the run would let a second worker start before the first one's ack arrives. */
+const ACK_WAIT_PER_TIMEOUT = 2;
+
+/** Everything a configuration takes from files. */
+export interface ResolvedFiles {
+  readonly trust: TrustSettings;
+  readonly connections: Readonly<Record<string, ConnectionSettings>>;
+}
+
+/** Reads every file the configuration names. Throws `ConfigError` with each one that is missing or not what it should be. */
+export function resolveFiles(config: Config, files: ConfigFiles): ResolvedFiles {
+  const reader = new FileReader(files);
+  const trust = readTrust(config.trust, reader);
+  const names = Object.keys(config.connections);
+  const connections = Object.fromEntries(names.map((name) => [name, readConnection(config, name, reader)]));
+  reader.finish();
+  return { trust, connections };
+}
+
+/** What validation needs. Throws `ConfigError`, as `resolveFiles`. */
+export function trustSettings(config: Pick<Config, "trust">, files: ConfigFiles): TrustSettings {
+  const reader = new FileReader(files);
+  const settings = readTrust(config.trust, reader);
+  reader.finish();
+  return settings;
+}
+
+/** How to reach the connection of that name. Throws `ConfigError`, as `resolveFiles`. */
+export function connectionSettings(
+  config: Pick<Config, "connections">,
+  name: string,
+  files: ConfigFiles,
+): ConnectionSettings {
+  const reader = new FileReader(files);
+  const settings = readConnection(config, name, reader);
+  reader.finish();
+  return settings;
+}
+
+export function streamSpec(config: Pick<Config, "streams">, name: string): StreamSpec {
+  const stream = entry(config.streams, name);
+  return {
+    name: streamName(config, name),
+    subjects: [compileTemplate(stream.subject).filter],
+    retention: stream.retention,
+    storage: stream.storage,
+    replicas: stream.replicas,
+    maxBytes: stream.maxBytes,
+    maxMessages: stream.maxMessages ?? NO_LIMIT,
+    maxMessagesPerSubject: stream.maxMessagesPerSubject ?? NO_LIMIT,
+    maxAgeMs: stream.maxAge ?? 0,
+    discard: stream.discard,
+    duplicateWindowMs: stream.duplicateWindow,
+  };
+}
+
+/** Where rejected messages are kept, under `<name>.…`. */
+export function quarantineSpec(config: Pick<Config, "quarantine">): StreamSpec {
+  return keptSpec(config.quarantine);
+}
+
+/** Where messages go that a job gave up on, under `<name>.…`. */
+export function deadLetterSpec(config: Pick<Config, "deadLetters">): StreamSpec {
+  return keptSpec(config.deadLetters);
+}
+
+/** The durable of a job, named as the job. */
+export function consumerSpec(config: Pick<Config, "jobs" | "streams">, jobName: string): ConsumerSpec {
+  const job = entry(config.jobs, jobName);
+  return {
+    stream: streamName(config, job.stream),
+    durable: jobName,
+    filterSubject: job.filter ?? null,
+    ackWaitMs: job.ackWait ?? ACK_WAIT_PER_TIMEOUT * job.timeout,
+    maxAckPending: job.maxAckPending,
+  };
+}
+
+function keptSpec(section: Config[KeptSection]): StreamSpec {
+  return {
+    name: section.name,
+    subjects: [keptFilter(section)],
+    retention: "limits",
+    storage: section.storage,
+    replicas: section.replicas,
+    maxBytes: section.maxBytes,
+    maxMessages: NO_LIMIT,
+    maxMessagesPerSubject: NO_LIMIT,
+    maxAgeMs: section.maxAge,
+    discard: "old",
+    duplicateWindowMs: Math.min(KEPT_WINDOW_MS, section.maxAge),
+  };
+}
+
+/** The server's own default: a copy sent again because its PubAck was lost comes within seconds. */
+const KEPT_WINDOW_MS = 120_000;
+
+function readTrust(trust: TrustConfig, reader: FileReader): TrustSettings {
+  return {
+    v1: readV1(trust.v1, reader),
+    v2: v2Settings(trust.v2),
+    collectives: trust.collectives,
+    ttl: { minSeconds: trust.ttl.min / 1_000, maxSeconds: trust.ttl.max / 1_000 },
+    limits: trust.limits,
+    cacheEntries: trust.cacheEntries,
+  };
+}
+
+function readV1(v1: TrustConfig["v1"], reader: FileReader): V1TrustSettings | null {
+  if (v1 === undefined) return null;
+  const { ca, crl, ...rest } = v1;
+  const path = ["trust", "v1"];
+  const caPem = reader.read({ path, key: "ca", name: ca });
+  const crlPem = crl === undefined ? "" : reader.read({ path, key: "crl", name: crl });
+  return { ...rest, caPem, crlPem };
+}
+
+function v2Settings(v2: TrustConfig["v2"]): V2TrustSettings | null {
+  if (v2 === undefined) return null;
+  return { ...v2, issuers: v2.issuers ?? null, trustedSigners: v2.trustedSigners ?? null };
+}
+
+function readConnection(config: Pick<Config, "connections">, name: string, reader: FileReader): ConnectionSettings {
+  const connection = entry(config.connections, name);
+  const { servers } = connection;
+  const path = ["connections", name];
+  const at: FilesAt = (inner, key, file) =>
+    file === undefined ? null : reader.read({ path: [...path, ...inner], key, name: file });
+  return { name, servers, tls: readTls(connection, at), credentials: readCredentials(connection, at) };
+}
+
+/** The text of an optional file below a connection; null when none is named. */
+type FilesAt = (path: readonly string[], key: FileKey, name: string | undefined) => string | null;
+
+function readTls({ tls }: ConnectionConfig, at: FilesAt): ConnectionSettings["tls"] {
+  if (tls === undefined) return null;
+  return {
+    ca: at(["tls"], "ca", tls.ca),
+    cert: at(["tls"], "cert", tls.cert),
+    key: at(["tls"], "key", tls.key),
+  };
+}
+
+function readCredentials(connection: ConnectionConfig, at: FilesAt): ConnectionCredentials {
+  const creds = at([], "credsFile", connection.credsFile);
+  if (creds !== null) return { type: "creds", creds };
+  const token = at([], "tokenFile", connection.tokenFile);
+  if (token !== null) return { type: "token", token: token.trim() };
+  const password = at([], "passwordFile", connection.passwordFile);
+  if (connection.user === undefined || password === null) return { type: "none" };
+  return { type: "userPassword", user: connection.user, password: password.trim() };
+}
+
+/** A name that `parseConfig` let through exists; another one is a mistake of the program. */
+function entry<T>(section: Readonly<Record<string, T>>, name: string): T {
+  const found = Object.hasOwn(section, name) ? section[name] : undefined;
+  if (found === undefined) throw new RangeError(`the configuration has no "${name}"`);
+  return found;
+}
