@@ -8,4 +8,10 @@ export interface CommandEntry {
   readonly load: () => Promise<RegisterCommand>;
 }
 
-export const COMMANDS: readonly CommandEntry[] = [];
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "simulate",
+    summary: "publish signed registrations of a simulated fleet, hostile ones among them",
+    load: async () => (await import("./simulate.ts")).registerSimulate,
+  },
+];

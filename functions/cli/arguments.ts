@@ -1,0 +1,35 @@
+import { InvalidArgumentError } from "commander";
+import { duration } from "../../shared/config/units.ts";
+
+/** Parsers of option values, for commander: what they cannot read ends the command with exit code 2. */
+
+/** A count of at least one. */
+export function positiveCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidArgumentError("It must be a whole number above 0.");
+  return count;
+}
+
+/** A time span in milliseconds: `30s`, `500ms`, `5m`, or a bare number of seconds. */
+export function timeSpan(text: string): number {
+  const parsed = duration().safeParse(/^[\d.]+$/.test(text) ? `${text}s` : text);
+  if (!parsed.success || parsed.data <= 0) {
+    throw new InvalidArgumentError('It must be seconds, or a span such as "500ms", "30s" or "5m".');
+  }
+  return parsed.data;
+}
+
+/** 0 to 100. */
+export function percentage(text: string): number {
+  const percent = Number(text);
+  if (text.trim() === "" || !(percent >= 0 && percent <= 100)) {
+    throw new InvalidArgumentError("It must be a number from 0 to 100.");
+  }
+  return percent;
+}
+
+/** A collective: it becomes a token of subjects and part of a file name. */
+export function collectiveName(text: string): string {
+  if (!/^[A-Za-z0-9_-]+$/.test(text)) throw new InvalidArgumentError("It must be letters, digits, '_' or '-'.");
+  return text;
+}
