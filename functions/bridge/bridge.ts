@@ -1,6 +1,7 @@
 import type { Trust } from "../../shared/choria/trust.ts";
-import type { Config } from "../../shared/config/schema.ts";
+import { keptConnection } from "../../shared/config/names.ts";
 import { quarantineSpec, streamSpec } from "../../shared/config/resolve.ts";
+import type { Config } from "../../shared/config/schema.ts";
 import type { Connection } from "../../shared/jetstream/connect.ts";
 import { Lane, type LaneClock, type LaneObserver, type LaneSettings } from "../../shared/jetstream/lane.ts";
 import { type CoreSubscription, subscribeCore } from "../../shared/jetstream/subscribe.ts";
@@ -114,7 +115,7 @@ export class Bridge {
 
   async #openStreams(): Promise<void> {
     for (const name of this.counters.streams.keys()) {
-      const { connection, inFlight, buffer } = this.#config.streams[name] ?? unknownStream(name);
+      const { connection, inFlight, buffer } = this.#config.streams[name] ?? missing(name);
       const spec = streamSpec(this.#config, name);
       await this.#openLane(name, connection, {
         stream: spec.name,
@@ -131,15 +132,17 @@ export class Bridge {
 
   async #openLane(name: string, connectionName: string, settings: LaneSettings): Promise<void> {
     const connection = await this.#connections.get(connectionName, "publish");
-    const counters = this.counters.streams.get(name) ?? unknownStream(name);
+    const counters = this.counters.streams.get(name) ?? missing(name);
     const lane = new Lane(connection, settings, this.#observer(name, counters), this.#environment.clock);
     this.#connections.attach(lane);
     this.#lanes.set(name, lane);
   }
 
   async #openQuarantine(): Promise<void> {
-    const { connection: connectionName, spec } = quarantineSpec(this.#config);
-    const connection = await this.#connections.get(connectionName, "publish");
+    const spec = quarantineSpec(this.#config);
+    const name = keptConnection(this.#config, "quarantine");
+    if (name === null) return; // no connections at all: nothing is received either
+    const connection = await this.#connections.get(name, "publish");
     const { quarantine } = this.counters;
     const lane = new Lane(
       connection,
@@ -165,7 +168,7 @@ export class Bridge {
     this.#quarantine = new Quarantine(
       lane,
       {
-        prefix: (spec.subjects[0] ?? spec.name).replace(/\.>$/, ""),
+        prefix: spec.name,
         perSecond: this.#config.quarantine.perSecond,
         instance: this.#environment.instance,
         maxPayload: () => connection.info?.max_payload ?? 1_048_576,
@@ -211,9 +214,9 @@ export class Bridge {
   }
 
   #ingest(name: string, to: readonly string[]): Ingest {
-    const { kind, proof } = this.#config.ingest[name] ?? unknownStream(name);
+    const { kind, proof } = this.#config.ingest[name] ?? missing(name);
     const targets = to.map((stream) => this.#target(stream));
-    const counters = this.counters.ingests.get(name) ?? unknownStream(name);
+    const counters = this.counters.ingests.get(name) ?? missing(name);
     const outlet = {
       accept: (message: Parameters<typeof store>[0], arrival: Arrival) => store(message, targets, arrival.arrivedAt),
       reject: (rejection: { code: string; detail: string }, arrival: Arrival) => {
@@ -228,14 +231,14 @@ export class Bridge {
   }
 
   #target(stream: string): Target {
-    const { subject, body } = this.#config.streams[stream] ?? unknownStream(stream);
-    const lane = this.#lanes.get(stream) ?? unknownStream(stream);
-    const counters = this.counters.streams.get(stream) ?? unknownStream(stream);
+    const { subject, body } = this.#config.streams[stream] ?? missing(stream);
+    const lane = this.#lanes.get(stream) ?? missing(stream);
+    const counters = this.counters.streams.get(stream) ?? missing(stream);
     return { lane, subject: compileTemplate(subject), body, counters };
   }
 }
 
-function unknownStream(name: string): never {
+function missing(name: string): never {
   throw new Error(`"${name}" is not in the configuration, which was checked for that`);
 }
 

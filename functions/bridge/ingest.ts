@@ -113,7 +113,7 @@ export class Ingest {
 
   #settle({ verdict, arrival }: Judged): void {
     this.#hand.put(arrival.data.length);
-    const refused = verdict.ok ? this.#tooWeak(verdict.message) : verdict.rejection;
+    const refused = verdict.ok ? tooWeak(verdict.message, this.settings) : verdict.rejection;
     if (verdict.ok && refused === null) {
       count(this.#counters.validated, `${verdict.message.protocol}/${verdict.message.proof}`);
       this.#outlet.accept(verdict.message, arrival);
@@ -122,12 +122,13 @@ export class Ingest {
       this.#outlet.reject(refused, arrival);
     }
   }
+}
 
-  #tooWeak(message: ValidatedMessage): Rejection | null {
-    if (STRENGTH[message.proof] >= STRENGTH[this.settings.proof]) return null;
-    const detail = `proof is ${message.proof}, ingest ${this.settings.name} requires ${this.settings.proof}`;
-    return { code: TOO_WEAK[message.proof], detail };
-  }
+/** Why a proven message is not proven strongly enough for its ingest, or null when it is. */
+export function tooWeak(message: ValidatedMessage, ingest: IngestSettings): Rejection | null {
+  if (STRENGTH[message.proof] >= STRENGTH[ingest.proof]) return null;
+  const detail = `proof is ${message.proof}, ingest ${ingest.name} requires ${ingest.proof}`;
+  return { code: TOO_WEAK[message.proof], detail };
 }
 
 const INTERNAL_FAILURE: Rejection = {

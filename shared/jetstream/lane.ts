@@ -1,6 +1,7 @@
-import { headers as makeHeaders, type NatsConnection } from "nats";
+import type { NatsConnection } from "nats";
 import { Fifo } from "./fifo.ts";
-import { type PubAckResult, type PublishFailure, readPubAck } from "./puback.ts";
+import type { PubAckResult, PublishFailure } from "./puback.ts";
+import { publishConfirmed } from "./publish-once.ts";
 import { ReplyInbox } from "./replies.ts";
 
 export interface LaneMessage {
@@ -68,7 +69,7 @@ export class Lane {
   readonly settings: LaneSettings;
   readonly #observer: LaneObserver;
   readonly #clock: LaneClock;
-  readonly #replies: ReplyInbox;
+  readonly replies: ReplyInbox;
   readonly #ticker: NodeJS.Timeout;
   /** A key that is ready, in flight or being retried -> the messages that wait behind it. */
   readonly #keys = new Map<string, Entry[]>();
@@ -89,7 +90,7 @@ export class Lane {
     this.settings = settings;
     this.#observer = observer;
     this.#clock = clock;
-    this.#replies = new ReplyInbox(connection, settings.ackTimeoutMs, clock.now);
+    this.replies = new ReplyInbox(connection, settings.ackTimeoutMs, clock.now);
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     this.#ticker.unref();
   }
@@ -136,7 +137,7 @@ export class Lane {
   /** The connection is gone: what was in flight is sent again after `reconnected`. */
   disconnected(): void {
     this.#connected = false;
-    this.#replies.abandon();
+    this.replies.abandon();
   }
 
   reconnected(): void {
@@ -152,7 +153,7 @@ export class Lane {
     clearInterval(this.#ticker);
     const left = this.#messages;
     this.#connected = false; // nothing may be published by the replies that are given up next
-    this.#replies.close();
+    this.replies.close();
     this.#shedAll("shutdown");
     return left;
   }
@@ -184,19 +185,10 @@ export class Lane {
 
   #publish(entry: Entry): void {
     const { message } = entry;
-    const headers = makeHeaders();
-    for (const [name, value] of message.headers) headers.append(name, value);
-    headers.append("Nats-Msg-Id", message.id);
-    headers.append("Nats-Expected-Stream", this.settings.stream);
     if (entry.firstPublishedAt === NEVER) entry.firstPublishedAt = this.#clock.now();
     this.#inFlight += 1;
-    const reply = this.#replies.expect((answer) => this.#answered(entry, readPubAck(answer)));
-    try {
-      this.connection.publish(message.subject, message.body, { headers, reply });
-    } catch (error) {
-      this.#replies.forget(reply);
-      this.#answered(entry, refusedByClient(error));
-    }
+    const { stream } = this.settings;
+    publishConfirmed(this, { ...message, stream }, (result) => this.#answered(entry, result));
   }
 
   #answered(entry: Entry, result: PubAckResult): void {
@@ -269,10 +261,4 @@ export class Lane {
       this.#shed(entry, "buffer_expired");
     }
   }
-}
-
-function refusedByClient(error: unknown): PubAckResult {
-  const detail = error instanceof Error ? error.message : String(error);
-  const tooLarge = error instanceof Error && "code" in error && error.code === "MAX_PAYLOAD_EXCEEDED";
-  return { stored: false, failure: tooLarge ? "too_large" : "unavailable", detail };
 }

@@ -20,18 +20,28 @@ export interface PublishChannel {
 
 const RESERVED = /^nats-/i;
 
-/** Publishes one message and resolves with what the stream says about it; never rejects. */
+/**
+ * Publishes one message and calls back, exactly once, with what the stream says about it; never throws. Called back before
+ * it returns when the client itself refuses the message.
+ */
+export function publishConfirmed(
+  channel: PublishChannel,
+  publication: Publication,
+  onResult: (result: PubAckResult) => void,
+): void {
+  const reply = channel.replies.expect((answer) => onResult(readPubAck(answer)));
+  try {
+    const headers = publicationHeaders(publication);
+    channel.connection.publish(publication.subject, publication.body, { headers, reply });
+  } catch (error) {
+    channel.replies.forget(reply);
+    onResult(refusedByClient(error));
+  }
+}
+
+/** As `publishConfirmed`, for callers that wait for one message; never rejects. */
 export function publishOnce(channel: PublishChannel, publication: Publication): Promise<PubAckResult> {
-  return new Promise((resolve) => {
-    const reply = channel.replies.expect((answer) => resolve(readPubAck(answer)));
-    try {
-      const headers = publicationHeaders(publication);
-      channel.connection.publish(publication.subject, publication.body, { headers, reply });
-    } catch (error) {
-      channel.replies.forget(reply);
-      resolve(refusedByClient(error));
-    }
-  });
+  return new Promise((resolve) => publishConfirmed(channel, publication, resolve));
 }
 
 function publicationHeaders({ headers: given, id, stream }: Publication) {
