@@ -1,0 +1,44 @@
+import { hash } from "node:crypto";
+import type { Kind, Proof, Protocol, ValidatedMessage } from "./message.ts";
+import type { Inner } from "./wire/inner.ts";
+
+/** What the checks have established about a message. */
+export interface Evidence {
+  readonly protocol: Protocol;
+  readonly kind: Kind;
+  readonly proof: Proof;
+  readonly senderProof: "signature" | "none";
+  readonly code: ValidatedMessage["code"];
+  /** Exactly the bytes under the signature or hash. */
+  readonly signed: Uint8Array;
+}
+
+/** The only maker of validated messages: call it when every check has passed. */
+export function accepted(inner: Inner, evidence: Evidence): ValidatedMessage {
+  const { protocol, kind, proof, senderProof, code, signed } = evidence;
+  return {
+    protocol,
+    kind,
+    code,
+    proof,
+    senderProof,
+    sender: inner.sender,
+    caller: inner.caller,
+    agent: inner.agent,
+    collective: inner.collective,
+    requestId: inner.requestId,
+    ttlSeconds: Number(inner.ttlSeconds),
+    timeNs: inner.timeNs,
+    payload: inner.payload,
+    messageId: messageId(kind, proof, signed),
+  } as ValidatedMessage;
+}
+
+/**
+ * SHA-256 over kind, proof and the signed bytes, separated by NUL. Whatever a relay can change without breaking the proof
+ * (certificate, token, signature, whitespace, headers) is outside; a copy stripped to a weaker proof gets another id, so
+ * it cannot take the place of the genuine message.
+ */
+function messageId(kind: Kind, proof: Proof, signed: Uint8Array): string {
+  return hash("sha256", Buffer.concat([Buffer.from(`${kind}\0${proof}\0`), signed]), "hex");
+}

@@ -1,0 +1,125 @@
+import { hash } from "node:crypto";
+import { accepted } from "./accepted.ts";
+import { ambiguityRefusal, collectiveRefusal, ED25519, signatureRefusal, timeRefusal } from "./checks.ts";
+import { namesRefusal, v2CallerRefusal } from "./fields.ts";
+import type { Kind, ValidatedMessage } from "./message.ts";
+import { quoted, Refusal } from "./refusal.ts";
+import { type CallerCredential, proveClient, proveServer } from "./token/credential.ts";
+import type { Trust, V2Trust } from "./trust.ts";
+import { type Inner, readReply, readRequest } from "./wire/inner.ts";
+import { readSecureReply, readSecureRequest, type SecureReply, type SecureRequest } from "./wire/secure.ts";
+import type { Transport } from "./wire/transport.ts";
+
+export interface V2Context {
+  readonly trust: Trust;
+  readonly v2: V2Trust;
+  readonly nowMs: number;
+}
+
+type RequestKind = Exclude<Kind, "reply">;
+
+/** go-choria with security off, and every request to agent aaa_signer, sign with this word. */
+const INSECURE_SIGNATURES: ReadonlySet<string> = new Set(["insecure", Buffer.from("insecure").toString("base64")]);
+
+/** Checks 5 to 16 for a v2 request or registration. */
+export async function judgeV2Request(
+  transport: Transport,
+  kind: RequestKind,
+  context: V2Context,
+): Promise<ValidatedMessage | Refusal> {
+  const { limits, ttl } = context.trust;
+  const secure = readSecureRequest(transport.secure, "v2", limits.maxDepth);
+  if (secure instanceof Refusal) return secure;
+  if (INSECURE_SIGNATURES.has(secure.signature)) {
+    return new Refusal("insecure_signature", "the message carries a marker instead of a signature");
+  }
+  const inner = readRequest(secure.signed, "v2", limits.maxDepth);
+  if (inner instanceof Refusal) return inner;
+  const refusal =
+    ambiguityRefusal(transport, secure, inner) ?? namesRefusal(inner, "v2", kind) ?? v2CallerRefusal(inner.caller);
+  if (refusal !== null) return refusal;
+  const credential = await (kind === "registration" ? nodeCredential : callerCredential)(secure, inner, context);
+  if (credential instanceof Refusal) return credential;
+  const late =
+    (await signatureRefusal(secure, credential.key, ED25519)) ??
+    timeRefusal(inner, "v2", { nowMs: context.nowMs, ttl });
+  if (late !== null) return late;
+  const senderProof = kind === "registration" ? "signature" : "none";
+  return accepted(inner, { protocol: "v2", kind, proof: "signature", senderProof, code: "ok", signed: secure.signed });
+}
+
+/** Checks 13 and 14 for requests. */
+async function callerCredential(
+  secure: SecureRequest,
+  inner: Inner,
+  context: V2Context,
+): Promise<CallerCredential | Refusal> {
+  const credential = await proveClient(secure.credential, secure.signer, context);
+  if (credential instanceof Refusal) return credential;
+  const mayNameAnyone = secure.signer !== "" && context.v2.delegatorsMayNameAnyCaller;
+  if (!mayNameAnyone && inner.caller !== credential.claims.callerId) {
+    return new Refusal("caller_mismatch", `caller ${quoted(inner.caller)} is not the callerid of its token`);
+  }
+  return collectiveRefusal(inner.collective, context.trust.collectives) ?? credential;
+}
+
+/** Checks 13 and 14 for registrations, which a server signs for itself; go-choria has no rule for them yet. */
+async function nodeCredential(
+  secure: SecureRequest,
+  inner: Inner,
+  context: V2Context,
+): Promise<CallerCredential | Refusal> {
+  if (secure.signer !== "")
+    return new Refusal("token_purpose", "a registration is signed by the node, not by a delegator");
+  const credential = await proveServer(secure.credential, context);
+  if (credential instanceof Refusal) return credential;
+  const { identity, collectives } = credential.claims;
+  if (inner.caller !== identity) {
+    return new Refusal("caller_mismatch", `caller ${quoted(inner.caller)} is not the identity of its token`);
+  }
+  if (inner.sender !== identity) {
+    return new Refusal("sender_mismatch", `sender "${inner.sender}" is not the identity of its token`);
+  }
+  if (!collectives.includes(inner.collective)) {
+    return new Refusal("collective_not_allowed", `collective ${quoted(inner.collective)} is not in the node's token`);
+  }
+  return collectiveRefusal(inner.collective, context.trust.collectives) ?? credential;
+}
+
+/** Checks 5 to 15 for a v2 reply. */
+export async function judgeV2Reply(transport: Transport, context: V2Context): Promise<ValidatedMessage | Refusal> {
+  const { maxDepth } = context.trust.limits;
+  const secure = readSecureReply(transport.secure, "v2", maxDepth);
+  if (secure instanceof Refusal) return secure;
+  const inner = readReply(secure.signed, "v2", maxDepth);
+  if (inner instanceof Refusal) return inner;
+  const refusal = ambiguityRefusal(transport, secure, inner) ?? namesRefusal(inner, "v2", "reply");
+  if (refusal !== null) return refusal;
+  // A signature without a token proves nothing, nor does a token without a signature.
+  const isSigned = secure.signature !== "" && secure.sender !== "";
+  const late = isSigned ? await signedReplyRefusal(secure, inner, context) : unsignedReplyRefusal(secure, context.v2);
+  if (late !== null) return late;
+  const proof = isSigned ? "signature" : "hash";
+  const senderProof = isSigned ? "signature" : "none";
+  return accepted(inner, { protocol: "v2", kind: "reply", proof, senderProof, code: "ok", signed: secure.signed });
+}
+
+async function signedReplyRefusal(secure: SecureReply, inner: Inner, context: V2Context): Promise<Refusal | null> {
+  const credential = await proveServer(secure.sender, context);
+  if (credential instanceof Refusal) return credential;
+  if (inner.sender !== credential.claims.identity) {
+    return new Refusal("sender_mismatch", `sender "${inner.sender}" is not the identity of its token`);
+  }
+  return hashRefusal(secure) ?? (await signatureRefusal(secure, credential.key, ED25519));
+}
+
+function unsignedReplyRefusal(secure: SecureReply, v2: V2Trust): Refusal | null {
+  const refusal = hashRefusal(secure);
+  if (refusal !== null || !v2.requireSignedReplies) return refusal;
+  return new Refusal("reply_unsigned", "the reply carries no signature with its token");
+}
+
+function hashRefusal({ signed, hash: claimed }: SecureReply): Refusal | null {
+  if (hash("sha256", signed, "base64") === claimed) return null;
+  return new Refusal("hash_mismatch", "hash is not the SHA-256 of the reply");
+}

@@ -1,0 +1,43 @@
+import type { Kind, ValidatedMessage, Verdict } from "./message.ts";
+import { Refusal } from "./refusal.ts";
+import type { Trust } from "./trust.ts";
+import { judgeV1Reply, judgeV1Request } from "./v1.ts";
+import { judgeV2Reply, judgeV2Request } from "./v2.ts";
+import { readTransport } from "./wire/transport.ts";
+
+/**
+ * The verdict on a message's bytes, taken from a subject that carries `kind`, at `nowMs` (Unix milliseconds). The checks
+ * run in the order of the codes in REJECTION_CODES, the first that fails gives its code. Never rejects, whatever the
+ * bytes are.
+ */
+export async function validate(raw: Uint8Array, kind: Kind, trust: Trust, nowMs: number): Promise<Verdict> {
+  try {
+    const result = await judge({ raw, kind, trust, nowMs });
+    if (!(result instanceof Refusal)) return { ok: true, message: result };
+    return { ok: false, rejection: { code: result.code, detail: result.detail } };
+  } catch (error) {
+    // No input is known to lead here; should one, it must cost one message and not the process.
+    const name = error instanceof Error ? error.name : typeof error;
+    return { ok: false, rejection: { code: "bad_message", detail: `validation itself failed (${name})` } };
+  }
+}
+
+interface Case {
+  readonly raw: Uint8Array;
+  readonly kind: Kind;
+  readonly trust: Trust;
+  readonly nowMs: number;
+}
+
+async function judge({ raw, kind, trust, nowMs }: Case): Promise<ValidatedMessage | Refusal> {
+  const { v1, v2, limits } = trust;
+  const transport = readTransport(raw, limits, { v1: v1 !== null, v2: v2 !== null });
+  if (transport instanceof Refusal) return transport;
+  if (transport.protocol === "v1" && v1 !== null) {
+    const context = { trust, v1, nowMs };
+    return kind === "reply" ? judgeV1Reply(transport, context) : judgeV1Request(transport, kind, context);
+  }
+  if (v2 === null) return new Refusal("protocol_not_enabled", `protocol ${transport.protocol} has no trust configured`);
+  const context = { trust, v2, nowMs };
+  return kind === "reply" ? judgeV2Reply(transport, context) : judgeV2Request(transport, kind, context);
+}
