@@ -8,7 +8,18 @@ export interface CommandEntry {
   readonly load: () => Promise<RegisterCommand>;
 }
 
+/** In the order of the help: what a newcomer needs first. */
 export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "bridge",
+    summary: "validate Choria messages and store the proven ones in JetStream",
+    load: async () => (await import("./bridge.ts")).registerBridge,
+  },
+  {
+    name: "quarantine",
+    summary: "list, show and replay refused messages",
+    load: async () => (await import("./quarantine.ts")).registerQuarantine,
+  },
   {
     name: "simulate",
     summary: "publish signed registrations of a simulated fleet, hostile ones among them",

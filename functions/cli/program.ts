@@ -39,14 +39,12 @@ function makeProgram({ version, printError }: CliRun): Command {
 
 /** The command that is called in full, every other one as its line of help. */
 async function addCommands(program: Command, { args, commands, context }: CliRun): Promise<void> {
-  for (const { name, summary, load } of commands) {
-    if (!args.includes(name)) {
-      program.command(name).summary(summary).description(summary);
-      continue;
-    }
-    const register = await load();
-    register(program, context);
-    program.commands.find((command) => command.name() === name)?.summary(summary);
+  const called = commands.filter(({ name }) => args.includes(name));
+  // A set: one module may register several commands.
+  for (const register of new Set(await Promise.all(called.map(({ load }) => load())))) register(program, context);
+  for (const { name, summary } of commands) {
+    const registered = program.commands.find((command) => command.name() === name);
+    (registered ?? program.command(name).description(summary)).summary(summary);
   }
 }
 

