@@ -30,8 +30,11 @@ export class JobConsumer {
   readonly #pull: Pull;
   /** A drain found its consumer empty and has settled everything it took. Never resolves for a worker. */
   readonly emptied: Promise<void>;
+  /** Resolves when `stop` has ended. */
+  readonly stopped: Promise<void>;
   #stopping = false;
   #onEmptied: (() => void) | null = null;
+  #onStopped: (() => void) | null = null;
   #onIdle: (() => void) | null = null;
 
   /** Starts at once. */
@@ -40,6 +43,9 @@ export class JobConsumer {
     const { job, connection, mode, now, onEvent } = settings;
     this.emptied = new Promise((resolve) => {
       this.#onEmptied = resolve;
+    });
+    this.stopped = new Promise((resolve) => {
+      this.#onStopped = resolve;
     });
     this.#queue = new PQueue({ concurrency: job.concurrency });
     this.#pull = new Pull(
@@ -84,6 +90,7 @@ export class JobConsumer {
     await within(this.#idle(), left(SHARE_FOR_RUNS));
     for (const run of this.#running) run.stop();
     await within(this.#idle(), left(1));
+    this.#onStopped?.();
     return this.#pull.held;
   }
 

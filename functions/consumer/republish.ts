@@ -6,7 +6,7 @@ import { defineHandler, type JobHandler } from "../../shared/jobs/handler.ts";
  */
 export function republishHandler(jobName: string, sinkName: string): JobHandler {
   return defineHandler({
-    name: `republish:${jobName}`.slice(0, 64),
+    name: `republish:${jobName}`,
     input: "bytes",
     run: async (message, context) => {
       await context.publish(sinkName, { body: message.data });

@@ -5,6 +5,8 @@ import type { PubAckResult } from "./puback.ts";
 
 /** Where messages go that a job gave up on. */
 export interface DeadLetterTarget {
+  /** Its connection may be another one than the job's. */
+  readonly channel: PublishChannel;
   readonly stream: string;
   /** Subjects are `<prefix>.<job>`. */
   readonly subjectPrefix: string;
@@ -53,7 +55,6 @@ function deathHeaders(delivery: Delivery, death: Death): (readonly [string, stri
  * why. The id is the same for the same message and handler, so that a repeated copy is stored once. Never rejects.
  */
 export async function copyToDeadLetters(
-  channel: PublishChannel,
   target: DeadLetterTarget,
   { delivery, death }: { readonly delivery: Delivery; readonly death: Death },
 ): Promise<PubAckResult> {
@@ -61,15 +62,16 @@ export async function copyToDeadLetters(
   const publication = {
     subject: `${target.subjectPrefix}.${death.job}`,
     stream: target.stream,
-    id: `dead:${delivery.stream}:${delivery.streamSequence}:${death.handler}`,
+    // With the time: a stream that is made anew counts from 1 again.
+    id: `dead:${delivery.stream}:${delivery.streamSequence}:${delivery.timestampMs}:${death.handler}`,
     headers: [...kept, ...deathHeaders(delivery, death)],
     body: delivery.data,
   };
-  const result = await publishOnce(channel, publication);
+  const result = await publishOnce(target.channel, publication);
   if (result.stored || result.failure !== "too_large") return result;
   // The message filled the server's limit to the last byte and the headers that explain it do not fit: without a copy it
   // would be redelivered for ever, so a cut one, marked as such, is kept.
-  return publishOnce(channel, truncated(channel, publication, delivery));
+  return publishOnce(target.channel, truncated(target.channel, publication, delivery));
 }
 
 function truncated<P extends { readonly headers: readonly (readonly [string, string])[] }>(

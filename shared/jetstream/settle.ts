@@ -56,7 +56,7 @@ export async function settle(settings: SettleSettings, settlement: Settlement): 
 /** A work queue removes what is terminated: the copy is stored first. */
 async function bury(settings: SettleSettings, { delivery, death }: Settlement): Promise<Settled> {
   if (leaseIsOver(settings, delivery)) return "lease_over";
-  const copy = await copyToDeadLetters(settings, settings.deadLetters, { delivery, death: death() });
+  const copy = await copyToDeadLetters(settings.deadLetters, { delivery, death: death() });
   if (copy.stored) return confirm(settings, { delivery, verb: TERM, most: MOST_SENDS.dead });
   await confirm(settings, { delivery, verb: nak(NOT_COPIED_DELAY_MS), most: MOST_SENDS.retry });
   return "not_copied";

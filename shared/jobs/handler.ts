@@ -79,14 +79,14 @@ interface Definition<Input, T> {
   run(message: JobMessage<T>, context: JobContext): Promise<Outcome | undefined> | Promise<void>;
 }
 
-const NAME = /^[A-Za-z0-9_.:-]{1,64}$/;
+const NAME = /^[A-Za-z0-9_.:-]{1,128}$/;
 
 /** Makes a handler; throws a RangeError when its name or timeout makes no sense. */
 export function defineHandler(definition: Definition<"bytes", Uint8Array>): Handler<Uint8Array>;
 export function defineHandler<S extends z.ZodType>(definition: Definition<S, z.output<S>>): Handler<z.output<S>>;
 export function defineHandler(definition: Definition<"bytes" | z.ZodType, unknown>): Handler<unknown> {
   const { name, input, timeoutMs = null } = definition;
-  if (!NAME.test(name)) throw new RangeError(`handler "${name}": a name is 1 to 64 letters, digits or "_.:-"`);
+  if (!NAME.test(name)) throw new RangeError(`handler "${name}": a name is 1 to 128 letters, digits or "_.:-"`);
   if (timeoutMs !== null && !(timeoutMs > 0)) throw new RangeError(`handler "${name}": timeoutMs must be positive`);
   const run = async (message: JobMessage<unknown>, context: JobContext): Promise<Outcome> =>
     (await definition.run(message, context)) ?? done();

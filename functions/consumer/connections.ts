@@ -1,0 +1,111 @@
+import { type Connection, watchConnection } from "../../shared/jetstream/connect.ts";
+import type { PublishChannel } from "../../shared/jetstream/publish-once.ts";
+import { ReplyInbox } from "../../shared/jetstream/replies.ts";
+import type { Logger } from "../../shared/telemetry/log.ts";
+
+/** Whoever has to know that a connection was lost and came back. */
+export interface ConnectionListener {
+  disconnected(): void;
+  reconnected(): void;
+}
+
+interface Context {
+  readonly connect: (name: string) => Promise<Connection>;
+  readonly log: Logger;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
+/** How long a PubAck or an ack's confirmation may take. */
+const REPLY_TIMEOUT_MS = 5_000;
+
+/**
+ * A worker's connections, one per name, each with its reply inbox. Pulling, acks and publishing share one: how much
+ * arrives is bounded by what was pulled, so the server never cuts it off as slow.
+ */
+export class WorkerConnections {
+  /** Why the worker is not ready, by connection. */
+  readonly problems = new Map<string, string>();
+  readonly #context: Context;
+  readonly #open = new Map<string, Promise<PublishChannel>>();
+  readonly #listeners = new Map<Connection, Set<ConnectionListener>>();
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  get(name: string): Promise<PublishChannel> {
+    const known = this.#open.get(name);
+    if (known !== undefined) return known;
+    const opening = this.#connect(name);
+    this.#open.set(name, opening);
+    return opening;
+  }
+
+  /** Returns the function that ends it. */
+  listen(connection: Connection, listener: ConnectionListener): () => void {
+    const listeners = this.#listeners.get(connection) ?? new Set();
+    this.#listeners.set(connection, listeners.add(listener));
+    return () => listeners.delete(listener);
+  }
+
+  /** True when every server answers within `timeoutMs`: a frozen process may come back with connections that are gone. */
+  async answer(timeoutMs: number): Promise<boolean> {
+    const channels = await Promise.all(this.#open.values());
+    const answers = await Promise.all(channels.map(({ connection }) => isAnswering(connection, timeoutMs)));
+    return answers.every(Boolean);
+  }
+
+  async close(): Promise<void> {
+    const channels = await Promise.allSettled(this.#open.values());
+    this.#open.clear();
+    await Promise.all(channels.map((channel) => (channel.status === "fulfilled" ? closeChannel(channel.value) : null)));
+  }
+
+  async #connect(name: string): Promise<PublishChannel> {
+    const connection = await this.#context.connect(name);
+    void this.#watch(name, connection);
+    return { connection, replies: new ReplyInbox(connection, REPLY_TIMEOUT_MS, this.#context.now) };
+  }
+
+  async #watch(name: string, connection: Connection): Promise<void> {
+    const { log, now } = this.#context;
+    const tell = (what: keyof ConnectionListener): void => {
+      for (const listener of this.#listeners.get(connection) ?? []) listener[what]();
+    };
+    const events = {
+      onDisconnect: () => {
+        this.problems.set(name, `connection ${name} is down`);
+        log.warn({ connection: name }, "disconnected");
+        tell("disconnected");
+      },
+      onReconnect: (downMs: number) => {
+        this.problems.delete(name);
+        log.info({ connection: name, downMs }, "reconnected");
+        tell("reconnected");
+      },
+      onError: (text: string) => log.error({ connection: name }, text),
+    };
+    await watchConnection(connection, events, now);
+  }
+}
+
+async function isAnswering(connection: Connection, timeoutMs: number): Promise<boolean> {
+  if (connection.isClosed()) return false;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs);
+  });
+  const flushed = connection.flush().then(
+    () => true,
+    () => false,
+  );
+  const answered = await Promise.race([flushed, late]);
+  clearTimeout(timer);
+  return answered;
+}
+
+async function closeChannel({ connection, replies }: PublishChannel): Promise<void> {
+  if (!connection.isClosed()) replies.close();
+  await connection.close();
+}

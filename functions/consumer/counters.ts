@@ -1,0 +1,77 @@
+import type { JobEvent, JobObserver, SettledOutcome } from "./events.ts";
+
+/** What one job has done since start. */
+export interface JobCounters {
+  received: number;
+  /** By how the message left, confirmed by the server. */
+  readonly settled: Record<SettledOutcome, number>;
+  /** Outputs that a sink confirmed; the second counts those among them that it held already. */
+  published: number;
+  publishedDuplicates: number;
+  invalidInput: number;
+  ackUnconfirmed: number;
+  leaseOver: number;
+  deadLetterFailed: number;
+  pullTroubles: number;
+}
+
+export function createJobCounters(): JobCounters {
+  return {
+    received: 0,
+    settled: { done: 0, retried: 0, dead: 0, dropped: 0, returned: 0 },
+    published: 0,
+    publishedDuplicates: 0,
+    invalidInput: 0,
+    ackUnconfirmed: 0,
+    leaseOver: 0,
+    deadLetterFailed: 0,
+    pullTroubles: 0,
+  };
+}
+
+/** Counts events by job. */
+export class WorkerCounters {
+  readonly jobs = new Map<string, JobCounters>();
+
+  readonly observe: JobObserver = (event) => count(this.of(event.job), event);
+
+  of(job: string): JobCounters {
+    const known = this.jobs.get(job);
+    if (known !== undefined) return known;
+    const created = createJobCounters();
+    this.jobs.set(job, created);
+    return created;
+  }
+}
+
+function count(counters: JobCounters, event: JobEvent): void {
+  switch (event.type) {
+    case "received":
+      counters.received += 1;
+      return;
+    case "settled":
+      counters.settled[event.outcome] += 1;
+      return;
+    case "published":
+      counters.published += 1;
+      if (event.duplicate) counters.publishedDuplicates += 1;
+      return;
+    case "invalid_input":
+      counters.invalidInput += 1;
+      return;
+    case "ack_unconfirmed":
+      counters.ackUnconfirmed += 1;
+      return;
+    case "lease_over":
+      counters.leaseOver += 1;
+      return;
+    case "dead_letter_failed":
+      counters.deadLetterFailed += 1;
+      return;
+    case "pull_trouble":
+      counters.pullTroubles += 1;
+      return;
+    case "ran":
+      return;
+  }
+}
