@@ -1,0 +1,205 @@
+import { grouped } from "./view.ts";
+
+/**
+ * The books of a run. Every term is counted where it happens (the simulator, the bridge, PubAcks, stream info, confirmed
+ * acks); none is worked out as what is left over, so that an equation that holds is evidence.
+ */
+export interface LedgerTerms {
+  /** Null without a simulated fleet: what others sent is not known. */
+  readonly sent: {
+    readonly confirmed: number;
+    /** Written while the connection was lost: the server may or may not have them. */
+    readonly unconfirmed: number;
+    /** Hostile messages by the code they are to be refused with. */
+    readonly hostile: Readonly<Record<string, number>>;
+  } | null;
+  readonly received: number;
+  /** Messages the server did not get to the bridge; null when their number is unknown. */
+  readonly clientLoss: number | null;
+  /** Times the bridge's receiving connection was lost. */
+  readonly disconnects: number;
+  readonly rejected: Readonly<Record<string, number>>;
+  readonly streams: readonly StreamTerms[];
+  readonly jobs: readonly JobTerms[];
+  readonly targets: readonly TargetTerms[];
+}
+
+/** One stream that ingests feed. */
+export interface StreamTerms {
+  readonly name: string;
+  /** By the ingests that name the stream. */
+  readonly received: number;
+  /** Last sequence at the end less that at the start, from stream info. */
+  readonly stored: number;
+  /** PubAcks that said so. */
+  readonly duplicate: number;
+  readonly rejected: Readonly<Record<string, number>>;
+  /** By reason, those shed before validation included. */
+  readonly shed: Readonly<Record<string, number>>;
+}
+
+/** One job on its stream. */
+export interface JobTerms {
+  readonly name: string;
+  /** Messages not done when it started, from stream info. */
+  readonly before: number;
+  readonly stored: number;
+  readonly done: number;
+  readonly dropped: number;
+  readonly dead: number;
+  /** Messages not done at the end, from stream info. */
+  readonly left: number;
+}
+
+/** One stream that jobs republish to. */
+export interface TargetTerms {
+  readonly name: string;
+  /** Outputs that jobs report as confirmed. */
+  readonly outputs: number;
+  /** From stream info, as in `StreamTerms`. */
+  readonly stored: number;
+  readonly duplicate: number;
+}
+
+export interface Ledger {
+  readonly lines: readonly string[];
+  readonly balanced: boolean;
+  /** The equations that do not hold, both sides named. */
+  readonly mismatches: readonly string[];
+}
+
+interface Term {
+  readonly name: string;
+  readonly count: number;
+  /** Parts of the count, for people. */
+  readonly parts?: Readonly<Record<string, number>>;
+}
+
+interface Equation {
+  readonly title: string;
+  readonly left: readonly Term[];
+  readonly right: readonly Term[];
+}
+
+/** Balances the books. */
+export function ledger(terms: LedgerTerms): Ledger {
+  const equations = [
+    ...sentEquations(terms),
+    ...terms.streams.map(streamEquation),
+    ...terms.jobs.map(jobEquation),
+    ...terms.targets.map(targetEquation),
+  ];
+  const unknown = unknowns(terms);
+  const mismatches = [...equations.filter((equation) => !holds(equation)).map(mismatch), ...unknown];
+  return {
+    lines: [...equations.map(equationLine), ...unknown.map((text) => `?   ${text}`), conclusion(mismatches)],
+    balanced: mismatches.length === 0,
+    mismatches,
+  };
+}
+
+function sentEquations({ sent, received, clientLoss, rejected }: LedgerTerms): Equation[] {
+  if (sent === null || sent.unconfirmed > 0 || clientLoss === null) return [];
+  const arrival = {
+    title: "sent",
+    left: [{ name: "sent", count: sent.confirmed }],
+    right: [
+      { name: "received", count: received },
+      { name: "client loss", count: clientLoss },
+    ],
+  };
+  if (clientLoss > 0) return [arrival]; // nobody knows which were lost: hostile ones cannot be compared by code
+  const codes = [...new Set([...Object.keys(sent.hostile), ...Object.keys(rejected)])].sort();
+  return [arrival, ...codes.map((code) => refusalEquation(code, sent.hostile[code] ?? 0, rejected[code] ?? 0))];
+}
+
+function refusalEquation(code: string, hostile: number, rejected: number): Equation {
+  return {
+    title: code,
+    left: [{ name: "sent hostile", count: hostile }],
+    right: [{ name: "rejected", count: rejected }],
+  };
+}
+
+function streamEquation({ name, received, stored, duplicate, rejected, shed }: StreamTerms): Equation {
+  return {
+    title: `stream ${name}`,
+    left: [{ name: "received", count: received }],
+    right: [
+      { name: "stored", count: stored },
+      { name: "duplicate", count: duplicate },
+      { name: "rejected", count: total(rejected) },
+      { name: "shed", count: total(shed), parts: shed },
+    ],
+  };
+}
+
+function jobEquation({ name, before, stored, done, dropped, dead, left }: JobTerms): Equation {
+  return {
+    title: `job ${name}`,
+    left: [
+      { name: "before", count: before },
+      { name: "stored", count: stored },
+    ],
+    right: [
+      { name: "done", count: done },
+      { name: "dropped", count: dropped },
+      { name: "dead", count: dead },
+      { name: "left", count: left },
+    ],
+  };
+}
+
+function targetEquation({ name, outputs, stored, duplicate }: TargetTerms): Equation {
+  return {
+    title: `republished to ${name}`,
+    left: [{ name: "outputs", count: outputs }],
+    right: [
+      { name: "stored", count: stored },
+      { name: "duplicate", count: duplicate },
+    ],
+  };
+}
+
+/** What makes the books incomplete: a number that nobody can know is not taken as zero. */
+function unknowns({ sent, clientLoss, disconnects }: LedgerTerms): string[] {
+  const unconfirmed = sent?.unconfirmed ?? 0;
+  return [
+    ...(unconfirmed > 0
+      ? [
+          `sent: ${grouped(unconfirmed)} messages were written while the fleet's connection was lost; nobody knows whether the server has them`,
+        ]
+      : []),
+    ...(clientLoss === null
+      ? [`client loss: of unknown size (the bridge's connection was lost ${disconnects} times)`]
+      : []),
+  ];
+}
+
+const total = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0);
+const sumOf = (terms: readonly Term[]): number => terms.reduce((sum, { count }) => sum + count, 0);
+const holds = ({ left, right }: Equation): boolean => sumOf(left) === sumOf(right);
+
+function equationLine(equation: Equation): string {
+  return `${holds(equation) ? "ok " : "BAD"} ${equation.title}: ${side(equation.left)} = ${side(equation.right)}`;
+}
+
+function side(terms: readonly Term[]): string {
+  return terms.map(({ name, count, parts }) => `${name} ${grouped(count)}${partsText(parts)}`).join(" + ");
+}
+
+function partsText(parts: Readonly<Record<string, number>> = {}): string {
+  const named = Object.entries(parts).filter(([, count]) => count > 0);
+  return named.length === 0 ? "" : ` (${named.map(([name, count]) => `${name} ${grouped(count)}`).join(", ")})`;
+}
+
+function mismatch(equation: Equation): string {
+  const { title, left, right } = equation;
+  return `${title}: ${side(left)} is ${grouped(sumOf(left))}, ${side(right)} is ${grouped(sumOf(right))}`;
+}
+
+function conclusion(mismatches: readonly string[]): string {
+  if (mismatches.length === 0) return "balanced";
+  return ["not balanced:", ...mismatches.map((text) => `  ${text}`)].join("\n");
+}
