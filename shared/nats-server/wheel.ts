@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { firstLine } from "./binary.ts";
+import { complaint } from "./binary.ts";
 
 const run = promisify(execFile);
 
@@ -51,6 +51,6 @@ async function install(installer: readonly string[], requirements: string, folde
     return null;
   } catch (error) {
     const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    return `${installer.slice(0, -1).join(" ")}: ${missing ? "not installed" : firstLine(error)}`;
+    return `${installer.slice(0, -1).join(" ")}: ${missing ? "not installed" : complaint(error)}`;
   }
 }
