@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { type TestContext, test } from "node:test";
+import { after, type TestContext, test } from "node:test";
 import { headers as makeHeaders, type NatsConnection } from "nats";
 import type { BridgeService } from "../../functions/bridge/run.ts";
 import { nodeIdentity } from "../../functions/simulate/identity.ts";
@@ -9,9 +9,12 @@ import { eventually } from "../support/eventually.ts";
 import { startFleet } from "../support/fleet.ts";
 import { startNats } from "../support/nats.ts";
 
+/** One for all tests: making its authorities takes a second. */
+const sharedFleet = startFleet({ after });
+
 async function setup(t: TestContext, changes: Record<string, unknown> = {}) {
   const nats = await startNats(t);
-  const [fleet, jsm, client] = await Promise.all([startFleet(t), nats.jsm(), nats.connect()]);
+  const [fleet, jsm, client] = await Promise.all([sharedFleet, nats.jsm(), nats.connect()]);
   const config = bridgeConfig(nats.url, fleet, changes);
   const start = () => startTestBridge(t, config);
   return { nats, fleet, jsm, client, config, start };
@@ -24,7 +27,8 @@ function counters(service: BridgeService, { ingest = "registration", stream = "J
 
 async function readJson(client: NatsConnection, stream: string, seq: number) {
   const message = await (await client.jetstreamManager()).streams.getMessage(stream, { seq });
-  return { ...message, json: JSON.parse(Buffer.from(message.data).toString()) };
+  const { header, subject } = message;
+  return { header, subject, json: JSON.parse(Buffer.from(message.data).toString()) };
 }
 
 test("a proven registration is stored with go-choria's envelope, its facts in headers and its digest as id", async (t) => {
@@ -207,7 +211,7 @@ test("under overload the reader sheds by itself and counts it", async (t) => {
 test("messages accepted while JetStream's server is away are stored once it is back", async (t) => {
   const broker = await startNats(t);
   const storage = await startNats(t);
-  const fleet = await startFleet(t);
+  const fleet = await sharedFleet;
   const service = await startTestBridge(
     t,
     bridgeConfig(broker.url, fleet, {

@@ -36,6 +36,6 @@ export async function startTestBridge(t: Pick<TestContext, "after">, config: Con
     apply: false,
     log: pino({ level: "silent" }),
   });
-  t.after(() => service.stop(1_000));
+  t.after(() => service.stop(200));
   return service;
 }
