@@ -21,9 +21,9 @@ interface Row {
   readonly note: string;
 }
 
-const LABEL_WIDTH = 14;
-const DETAIL_WIDTH = 24;
-const NUMBER_WIDTH = 13;
+const LABEL_WIDTH = 12;
+const DETAIL_WIDTH = 23;
+const NUMBER_WIDTH = 11;
 
 /** The live view as lines that fit `size`; when there are too many, the rarest rejection codes go first. */
 export function renderView(frame: Frame, { columns, rows }: Size): string[] {
@@ -88,11 +88,7 @@ function rejectionRows({ now, before }: Frame): Row[] {
 
 function storageRows({ now, before }: Frame): Row[] {
   return now.streams.map(({ name, stored, duplicate, shed, buffered }) => {
-    const notes = [
-      duplicate > 0 && `${duplicate} duplicate`,
-      shed > 0 && `${shed} shed`,
-      buffered > 0 && `${buffered} held`,
-    ];
+    const notes = [duplicate > 0 && `${duplicate} dup`, shed > 0 && `${shed} shed`, buffered > 0 && `${buffered} held`];
     const earlier = before.streams.find((stream) => stream.name === name)?.stored ?? 0;
     return row("stored", name, stored, earlier, notes.filter((note) => note !== false).join(", "));
   });
