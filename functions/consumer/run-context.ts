@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import { UnknownSinkError } from "../../shared/jobs/errors.ts";
 import type { JobContext, Output } from "../../shared/jobs/handler.ts";
@@ -37,6 +38,7 @@ export class RunContext implements JobContext {
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController();
+      setMaxListeners(0, this.#controller.signal); // each output listens while it is being stored: that is no leak
       if (this.#ended !== null) this.#controller.abort(this.#ended);
     }
     return this.#controller.signal;

@@ -25,7 +25,7 @@ export interface PullObserver {
 }
 
 const EXPIRES_MS = 30_000;
-const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 2_000;
 /** Two heartbeats may be missed before the pulls are given up (the rule of ADR-37). */
 const SILENCE_MS = 2 * HEARTBEAT_MS + 1_000;
 const NO_WAIT_SILENCE_MS = 2_000;
