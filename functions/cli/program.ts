@@ -55,6 +55,9 @@ function report(error: unknown, { args, printError }: CliRun): number {
     printError(`choria-bridge: ${String(error)}`);
     return EXIT.failed;
   }
-  printError(args.includes("--verbose") ? (error.stack ?? error.message) : `choria-bridge: ${error.message}`);
-  return error instanceof ConfigError || error instanceof UsageError ? EXIT.usage : EXIT.failed;
+  const usage = error instanceof ConfigError || error instanceof UsageError;
+  if (error instanceof ConfigError)
+    printError(error.message); // a list of problems, each with its file
+  else printError(args.includes("--verbose") ? (error.stack ?? error.message) : `choria-bridge: ${error.message}`);
+  return usage ? EXIT.usage : EXIT.failed;
 }

@@ -9,7 +9,7 @@ const problem = { file: "my.yaml", path: "a.b", value: "1", problem: "is wrong",
 
 test("the exit code says what kind of failure it was", async () => {
   const cases: readonly [throws: unknown, code: number, printed: RegExp][] = [
-    [new ConfigError([problem]), 2, /^choria-bridge: my\.yaml a\.b: is wrong \(is 1\); mend it$/],
+    [new ConfigError([problem]), 2, /^my\.yaml a\.b: is wrong \(is 1\); mend it$/],
     [new UsageError("give a file"), 2, /^choria-bridge: give a file$/],
     [new Error("the disk is full"), 1, /^choria-bridge: the disk is full$/],
     ["odd", 1, /^choria-bridge: odd$/],
