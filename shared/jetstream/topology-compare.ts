@@ -56,22 +56,29 @@ export function consumerSettings(spec: ConsumerSpec) {
   } satisfies Partial<ConsumerConfig>;
 }
 
-/** Settings that a consumer of ours does not have, as an update has to say it. */
-export const UNSET_CONSUMER_SETTINGS = {
-  filter_subject: "",
-  filter_subjects: [],
-  backoff: [],
-  inactive_threshold: 0,
-  headers_only: false,
-} satisfies Partial<ConsumerConfig>;
+/**
+ * Settings that a consumer of ours does not have. The client merges an update into what the server has, so that undefined
+ * removes a setting; typed loosely because the client's types know no undefined.
+ */
+const UNSET_CONSUMER_SETTINGS: object = {
+  filter_subject: undefined,
+  filter_subjects: undefined,
+  backoff: undefined,
+  inactive_threshold: undefined,
+  headers_only: undefined,
+  deliver_subject: undefined,
+};
+
+export function consumerUpdate(spec: ConsumerSpec) {
+  return { ...UNSET_CONSUMER_SETTINGS, ...consumerSettings(spec) };
+}
 
 export function streamDifferences(spec: StreamSpec, actual: Settings): readonly SettingDifference[] {
   return differences(streamSettings(spec), actual, FIXED_STREAM_SETTINGS);
 }
 
 export function consumerDifferences(spec: ConsumerSpec, actual: Settings): readonly SettingDifference[] {
-  const wanted = { ...UNSET_CONSUMER_SETTINGS, deliver_subject: "", ...consumerSettings(spec) };
-  return differences(wanted, actual, FIXED_CONSUMER_SETTINGS);
+  return differences(consumerUpdate(spec), actual, FIXED_CONSUMER_SETTINGS);
 }
 
 function differences(wanted: Settings, actual: Settings, fixed: ReadonlySet<string>): readonly SettingDifference[] {

@@ -3,9 +3,9 @@ import type { ConsumerSpec, StreamSpec } from "./spec.ts";
 import {
   consumerDifferences,
   consumerSettings,
+  consumerUpdate,
   streamDifferences,
   streamSettings,
-  UNSET_CONSUMER_SETTINGS,
 } from "./topology-compare.ts";
 import { type SettingDifference, TopologyError, TopologyRefusedError } from "./topology-error.ts";
 
@@ -66,12 +66,11 @@ export async function ensureConsumer(
   spec: ConsumerSpec,
   options: EnsureOptions,
 ): Promise<Ensured> {
-  const settings = consumerSettings(spec);
   const consumer: Part = {
     subject: `consumer "${spec.durable}" of stream "${spec.stream}"`,
     compare: () => compareConsumer(jsm, spec),
-    create: () => jsm.consumers.add(spec.stream, { durable_name: spec.durable, ...settings }),
-    update: () => jsm.consumers.update(spec.stream, spec.durable, { ...UNSET_CONSUMER_SETTINGS, ...settings }),
+    create: () => jsm.consumers.add(spec.stream, { durable_name: spec.durable, ...consumerSettings(spec) }),
+    update: () => jsm.consumers.update(spec.stream, spec.durable, consumerUpdate(spec)),
   };
   return ensure(consumer, options);
 }

@@ -173,6 +173,23 @@ test("a consumer with bounded deliveries, a backoff or another filter is refused
   assert.deepEqual(await compareConsumer(jsm, spec), []);
 });
 
+test("a consumer with several filters is mended too", async (t) => {
+  const { jsm: open, serverVersion } = await startNats(t);
+  const jsm = await open();
+  await ensureStream(jsm, makeStream(), KEEP);
+  const several = {
+    durable_name: "work",
+    ack_policy: AckPolicy.Explicit,
+    filter_subjects: ["choria.reg.a", "choria.reg.b"],
+  };
+  // 2.9 knows one filter only, and the client does not even send it several
+  if (serverVersion.startsWith("2.9."))
+    return assert.rejects(jsm.consumers.add("INVENTORY", several), /requires server/);
+  await jsm.consumers.add("INVENTORY", several);
+
+  assert.equal(await ensureConsumer(jsm, makeConsumer({ filterSubject: "choria.reg.a" }), APPLY), "updated");
+});
+
 test("a second consumer of the same messages of a work queue is refused with the way out", async (t) => {
   const jsm = await setup(t);
   await ensureStream(jsm, makeStream(), KEEP);
