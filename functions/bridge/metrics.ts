@@ -1,108 +1,77 @@
 import type { Registry } from "prom-client";
-import { BRIDGE_METRICS } from "../../shared/telemetry/metrics.ts";
+import type { Lane } from "../../shared/jetstream/lane.ts";
+import { BRIDGE_METRICS, type MetricDefinition } from "../../shared/telemetry/metrics.ts";
 import { exposeSamples, type Sample } from "../../shared/telemetry/registry.ts";
 import type { Bridge } from "./bridge.ts";
 import type { ConnectionCounters, IngestCounters, StreamCounters, Tally } from "./counters.ts";
 
 const METRICS = BRIDGE_METRICS;
 
+/** A metric and how its value is read for one ingest, stream, lane or connection. */
+type Reading<T> = readonly (readonly [definition: MetricDefinition, read: (entry: T) => number])[];
+type Tallies<T> = readonly (readonly [definition: MetricDefinition, read: (entry: T) => Tally])[];
+
+const INGESTS: Reading<IngestCounters> = [
+  [METRICS.received, ({ received }) => received],
+  [METRICS.receivedBytes, ({ receivedBytes }) => receivedBytes],
+  [METRICS.overload, ({ overload }) => overload],
+];
+const INGEST_TALLIES: Tallies<IngestCounters> = [
+  [METRICS.validated, ({ validated }) => validated],
+  [METRICS.rejected, ({ rejected }) => rejected],
+];
+const STREAMS: Reading<StreamCounters> = [
+  [METRICS.accepted, ({ accepted }) => accepted],
+  [METRICS.stored, ({ stored }) => stored],
+  [METRICS.duplicate, ({ duplicate }) => duplicate],
+  [METRICS.maybeDuplicate, ({ maybeDuplicate }) => maybeDuplicate],
+];
+const STREAM_TALLIES: Tallies<StreamCounters> = [
+  [METRICS.shed, ({ shed }) => shed],
+  [METRICS.publishRetries, ({ retries }) => retries],
+];
+const LANES: Reading<Lane> = [
+  [METRICS.bufferMessages, ({ messages }) => messages],
+  [METRICS.bufferBytes, ({ bytes }) => bytes],
+  [METRICS.inFlight, ({ inFlight }) => inFlight],
+  [METRICS.suspended, ({ suspended }) => (suspended ? 1 : 0)],
+];
+const CONNECTIONS: Reading<ConnectionCounters> = [
+  [METRICS.disconnects, ({ disconnects }) => disconnects],
+  [METRICS.disconnectedSeconds, ({ disconnectedMs }) => disconnectedMs / 1_000],
+];
+
 /** Registers every number of a running bridge, except its latency, which is observed as it happens. */
 export function exposeBridge(registry: Registry, bridge: Bridge): void {
-  const { counters } = bridge;
-  const ingests = (read: (counters: IngestCounters) => number) => () => perName(counters.ingests, read);
-  const streams = (read: (counters: StreamCounters) => number) => () => perName(counters.streams, read);
-  const connections = (read: (counters: ConnectionCounters) => number) => () => perName(counters.connections, read);
-  const lanes = (read: (lane: NonNullable<ReturnType<typeof bridge.lanes.get>>) => number) => () =>
-    perName(bridge.lanes, read);
-
-  exposeSamples(
-    registry,
-    METRICS.received,
-    ingests((ingest) => ingest.received),
-  );
-  exposeSamples(
-    registry,
-    METRICS.receivedBytes,
-    ingests((ingest) => ingest.receivedBytes),
-  );
-  exposeSamples(registry, METRICS.validated, () => perTally(counters.ingests, ({ validated }) => validated, "/"));
-  exposeSamples(registry, METRICS.rejected, () => perTally(counters.ingests, ({ rejected }) => rejected));
-  exposeSamples(
-    registry,
-    METRICS.overload,
-    ingests((ingest) => ingest.overload),
-  );
+  const { ingests, streams, connections, quarantine } = bridge.counters;
+  expose(registry, ingests, INGESTS);
+  exposeTallies(registry, ingests, INGEST_TALLIES);
+  expose(registry, streams, STREAMS);
+  exposeTallies(registry, streams, STREAM_TALLIES);
+  expose(registry, bridge.lanes, LANES);
+  expose(registry, connections, CONNECTIONS);
   exposeSamples(registry, METRICS.validating, () => [{ labels: [], value: bridge.validating }]);
-  exposeSamples(
-    registry,
-    METRICS.accepted,
-    streams((stream) => stream.accepted),
-  );
-  exposeSamples(
-    registry,
-    METRICS.stored,
-    streams((stream) => stream.stored),
-  );
-  exposeSamples(
-    registry,
-    METRICS.duplicate,
-    streams((stream) => stream.duplicate),
-  );
-  exposeSamples(
-    registry,
-    METRICS.maybeDuplicate,
-    streams((stream) => stream.maybeDuplicate),
-  );
-  exposeSamples(registry, METRICS.shed, () => perTally(counters.streams, ({ shed }) => shed));
-  exposeSamples(registry, METRICS.publishRetries, () => perTally(counters.streams, ({ retries }) => retries));
-  exposeSamples(
-    registry,
-    METRICS.bufferMessages,
-    lanes((lane) => lane.messages),
-  );
-  exposeSamples(
-    registry,
-    METRICS.bufferBytes,
-    lanes((lane) => lane.bytes),
-  );
-  exposeSamples(
-    registry,
-    METRICS.inFlight,
-    lanes((lane) => lane.inFlight),
-  );
-  exposeSamples(
-    registry,
-    METRICS.suspended,
-    lanes((lane) => (lane.suspended ? 1 : 0)),
-  );
-  exposeSamples(registry, METRICS.quarantined, () => [{ labels: [], value: counters.quarantine.stored }]);
-  exposeSamples(registry, METRICS.quarantineDropped, () => [{ labels: [], value: counters.quarantine.dropped }]);
-  exposeSamples(
-    registry,
-    METRICS.disconnects,
-    connections(({ disconnects }) => disconnects),
-  );
-  exposeSamples(
-    registry,
-    METRICS.disconnectedSeconds,
-    connections(({ disconnectedMs }) => disconnectedMs / 1_000),
-  );
+  exposeSamples(registry, METRICS.quarantined, () => [{ labels: [], value: quarantine.stored }]);
+  exposeSamples(registry, METRICS.quarantineDropped, () => [{ labels: [], value: quarantine.dropped }]);
 }
 
-function* perName<T>(entries: ReadonlyMap<string, T>, read: (entry: T) => number): Iterable<Sample> {
-  for (const [name, entry] of entries) yield { labels: [name], value: read(entry) };
+function expose<T>(registry: Registry, entries: ReadonlyMap<string, T>, readings: Reading<T>): void {
+  for (const [definition, read] of readings) {
+    exposeSamples(registry, definition, () =>
+      [...entries].map(([name, entry]): Sample => ({ labels: [name], value: read(entry) })),
+    );
+  }
 }
 
-/** One sample per name and label value; `separator` splits a label value that stands for several labels. */
-function* perTally<T>(
-  entries: ReadonlyMap<string, T>,
-  read: (entry: T) => Tally,
-  separator?: string,
-): Iterable<Sample> {
-  for (const [name, entry] of entries) {
-    for (const [label, value] of Object.entries(read(entry))) {
-      const labels = separator === undefined ? [label] : label.split(separator);
-      yield { labels: [name, ...labels], value: value ?? 0 };
-    }
+function exposeTallies<T>(registry: Registry, entries: ReadonlyMap<string, T>, tallies: Tallies<T>): void {
+  for (const [definition, read] of tallies) {
+    exposeSamples(registry, definition, function* () {
+      for (const [name, entry] of entries) {
+        // A label such as `v2/signature` stands for as many labels as the metric has besides the name.
+        for (const [label, value] of Object.entries(read(entry))) {
+          yield { labels: [name, ...label.split("/")], value: value ?? 0 };
+        }
+      }
+    });
   }
 }

@@ -1,5 +1,5 @@
 import type { Registry } from "prom-client";
-import { WORKER_METRICS } from "../../shared/telemetry/metrics.ts";
+import { type MetricDefinition, WORKER_METRICS } from "../../shared/telemetry/metrics.ts";
 import { exposeLatency, exposeSamples, type Sample } from "../../shared/telemetry/registry.ts";
 import type { JobCounters } from "./counters.ts";
 import type { JobObserver } from "./events.ts";
@@ -20,10 +20,6 @@ export function observeLatency(registry: Registry): JobObserver {
 /** Registers every number a running worker counts. */
 export function exposeWorker(registry: Registry, worker: Worker): void {
   const { jobs } = worker.counters;
-  const plain = (read: (counters: JobCounters) => number) =>
-    function* (): Iterable<Sample> {
-      for (const [job, counters] of jobs) yield { labels: [job], value: read(counters) };
-    };
   const outcomes = function* (): Iterable<Sample> {
     for (const [job, { settled }] of jobs) {
       for (const [outcome, value] of Object.entries(settled)) yield { labels: [job, outcome], value };
@@ -32,44 +28,22 @@ export function exposeWorker(registry: Registry, worker: Worker): void {
 
   exposeSamples(registry, METRICS.settled, outcomes);
   exposeSamples(registry, METRICS.held, () => [{ labels: [], value: worker.held }]);
-  exposeSamples(
-    registry,
-    METRICS.received,
-    plain(({ received }) => received),
-  );
-  exposeSamples(
-    registry,
-    METRICS.published,
-    plain(({ published }) => published),
-  );
-  exposeSamples(
-    registry,
-    METRICS.publishedDuplicates,
-    plain(({ publishedDuplicates }) => publishedDuplicates),
-  );
-  exposeSamples(
-    registry,
-    METRICS.invalidInput,
-    plain(({ invalidInput }) => invalidInput),
-  );
-  exposeSamples(
-    registry,
-    METRICS.ackUnconfirmed,
-    plain(({ ackUnconfirmed }) => ackUnconfirmed),
-  );
-  exposeSamples(
-    registry,
-    METRICS.leaseOver,
-    plain(({ leaseOver }) => leaseOver),
-  );
-  exposeSamples(
-    registry,
-    METRICS.deadLetterFailed,
-    plain(({ deadLetterFailed }) => deadLetterFailed),
-  );
-  exposeSamples(
-    registry,
-    METRICS.pullTroubles,
-    plain(({ pullTroubles }) => pullTroubles),
-  );
+  for (const [definition, read] of PER_JOB) exposeSamples(registry, definition, () => perJob(jobs, read));
+}
+
+type Read = (counters: JobCounters) => number;
+
+const PER_JOB: readonly (readonly [MetricDefinition, Read])[] = [
+  [METRICS.received, ({ received }) => received],
+  [METRICS.published, ({ published }) => published],
+  [METRICS.publishedDuplicates, ({ publishedDuplicates }) => publishedDuplicates],
+  [METRICS.invalidInput, ({ invalidInput }) => invalidInput],
+  [METRICS.ackUnconfirmed, ({ ackUnconfirmed }) => ackUnconfirmed],
+  [METRICS.leaseOver, ({ leaseOver }) => leaseOver],
+  [METRICS.deadLetterFailed, ({ deadLetterFailed }) => deadLetterFailed],
+  [METRICS.pullTroubles, ({ pullTroubles }) => pullTroubles],
+];
+
+function* perJob(jobs: ReadonlyMap<string, JobCounters>, read: Read): Iterable<Sample> {
+  for (const [job, counters] of jobs) yield { labels: [job], value: read(counters) };
 }

@@ -51,6 +51,25 @@ export const BRIDGE_METRICS = {
   disconnectedSeconds: counter("disconnected_seconds_total", ["connection"], "Seconds without that connection."),
 } as const;
 
+export const WORKER_METRICS = {
+  received: counter("job_received_total", ["job"], "Messages a worker was given."),
+  settled: counter(
+    "job_settled_total",
+    ["job", "outcome"],
+    "Messages that left the worker, by outcome: done, retried, dead, dropped or returned.",
+  ),
+  published: counter("job_published_total", ["job"], "Outputs a sink confirmed."),
+  publishedDuplicates: counter("job_published_duplicate_total", ["job"], "Outputs the sink held already."),
+  invalidInput: counter("job_invalid_input_total", ["job"], "Messages that did not fit the handler's schema."),
+  ackUnconfirmed: counter("job_ack_unconfirmed_total", ["job"], "Acknowledgements the server never confirmed."),
+  leaseOver: counter("job_lease_over_total", ["job"], "Messages whose lease ended before they were settled."),
+  deadLetterFailed: counter("job_dead_letter_failed_total", ["job"], "Dead letters that could not be stored yet."),
+  pullTroubles: counter("job_pull_trouble_total", ["job"], "Pull requests that failed and were tried again."),
+  held: gauge("job_held", [], "Messages in the worker's hands."),
+  runSeconds: histogram("job_run_seconds", ["job"], "Seconds a handler ran."),
+  latencySeconds: histogram("job_latency_seconds", ["job"], "Seconds from being stored to being settled."),
+} as const;
+
 /** Upper bounds in seconds, close enough together to read percentiles off them. */
 export const LATENCY_BUCKETS_SECONDS = [
   0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,

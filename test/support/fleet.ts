@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { nodeIdentity } from "../../functions/simulate/identity.ts";
 import { openPki, type SimulatedPki, type Standing } from "../../functions/simulate/pki.ts";
 import {
@@ -25,7 +24,7 @@ export interface TestFleet {
 }
 
 /** Credentials of a small fleet in a folder of their own, gone with the test. */
-export async function startFleet(t: Pick<TestContext, "after">): Promise<TestFleet> {
+export async function startFleet(t: { after(cleanUp: () => Promise<void>): void }): Promise<TestFleet> {
   const folder = await mkdtemp(join(tmpdir(), "choria-bridge-fleet-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const pki = await openPki({ folder, collective: "mcollective", now: new Date() });
