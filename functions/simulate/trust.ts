@@ -3,7 +3,7 @@ import { NODE_PATTERN } from "./identity.ts";
 import { ORGANISATION, type SimulatedPki } from "./pki.ts";
 
 /** The `trust` section of a configuration that believes the simulated fleet, and nobody else. */
-export function trustSection(pki: SimulatedPki, collective: string) {
+export function trustSection(pki: Pick<SimulatedPki, "caFile" | "issuerPublicKey">, collective: string) {
   return {
     v1: { ca: pki.caFile, nodes: [NODE_PATTERN] },
     v2: { issuers: { [ORGANISATION]: pki.issuerPublicKey } },
