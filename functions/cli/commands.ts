@@ -16,6 +16,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./bridge.ts")).registerBridge,
   },
   {
+    name: "worker",
+    summary: "process the messages of the jobs until told to stop",
+    load: async () => (await import("./worker.ts")).registerWorker,
+  },
+  {
+    name: "drain",
+    summary: "process what is there, then end: one run of a scheduled function",
+    load: async () => (await import("./worker.ts")).registerDrain,
+  },
+  {
     name: "quarantine",
     summary: "list, show and replay refused messages",
     load: async () => (await import("./quarantine.ts")).registerQuarantine,

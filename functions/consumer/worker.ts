@@ -58,22 +58,6 @@ export class Worker {
   }
 }
 
-/** Runs a worker until `stop` is aborted, then stops it within `shutdownMs`. */
-export async function runWorker(
-  options: OpenJobsOptions,
-  { stop, shutdownMs, observers }: { stop: AbortSignal; shutdownMs: number; observers?: readonly JobObserver[] },
-): Promise<WorkerReport> {
-  const worker = await Worker.start(options, observers);
-  options.log.info({ jobs: worker.opened.jobs.map(({ name }) => name) }, "the worker is consuming");
-  await aborted(stop);
-  return worker.stop(shutdownMs);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-}
-
 /** What an operator must learn even without metrics. */
 function warnAbout(log: Logger): JobObserver {
   return (event) => {

@@ -1,0 +1,40 @@
+import { dirname, resolve } from "node:path";
+import { readAdapterOutput } from "../../shared/choria/output.ts";
+import type { ResolvedFiles } from "../../shared/config/resolve.ts";
+import type { Config } from "../../shared/config/schema.ts";
+import { type Connection, openConnection } from "../../shared/jetstream/connect.ts";
+import type { Logger } from "../../shared/telemetry/log.ts";
+import { importHandlers, type LoadHandler } from "./load-handlers.ts";
+import type { OpenJobsOptions } from "./open-jobs.ts";
+
+/** A configuration that was read, with what stands in the files it names. */
+export interface ConsumerConfig {
+  readonly path: string;
+  readonly config: Config;
+  readonly resolved: Pick<ResolvedFiles, "connections">;
+}
+
+export interface ConsumerChoice {
+  /** Names in `jobs`; null: all of them. */
+  readonly only: readonly string[] | null;
+  readonly apply: boolean;
+  readonly log: Logger;
+  /** Where handlers come from. Default: modules beside the configuration file. */
+  readonly loadHandler?: LoadHandler;
+}
+
+/** What opening jobs needs, from a configuration. */
+export function consumerOptions({ path, config, resolved }: ConsumerConfig, choice: ConsumerChoice): OpenJobsOptions {
+  const { only, apply, log, loadHandler = importHandlers(dirname(resolve(path))) } = choice;
+  const connect = (name: string): Promise<Connection> => {
+    const settings = resolved.connections[name];
+    if (settings === undefined) throw new RangeError(`the configuration has no connection "${name}"`);
+    return openConnection(settings, "worker");
+  };
+  return { config, file: path, only, apply, log, loadHandler, connect, unwrap: payloadOf };
+}
+
+/** The payload out of go-choria's adapter envelope; any other body as it is. */
+function payloadOf(body: Uint8Array): Uint8Array {
+  return readAdapterOutput(body)?.payload ?? body;
+}
