@@ -1,40 +1,52 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import type { TrustSettings } from "../../shared/choria/settings.ts";
 import type { ConfigFiles } from "../../shared/config/files.ts";
-import { loadConfig } from "../../shared/config/load.ts";
+import { loadConfig, loadTrust } from "../../shared/config/load.ts";
 import type { ConfigSource } from "../../shared/config/parse/document.ts";
+import type { Environment } from "../../shared/config/parse/interpolate.ts";
 import { ConfigError } from "../../shared/config/problem.ts";
 import { type ResolvedFiles, resolveFiles } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 
-/** A configuration, and what it takes from the files it names. */
+/** A configuration read from disk, with what stands in the files it names. */
 export interface OpenConfig {
+  readonly path: string;
   readonly config: Config;
   readonly resolved: ResolvedFiles;
 }
 
-/** Reads and checks a configuration file and every file it names. Throws `ConfigError` with all problems of both. */
-export function openConfigFile(path: string, env: NodeJS.ProcessEnv): OpenConfig {
+/** Reads and checks a configuration and the files it names. Throws `ConfigError` with every problem of both at once. */
+export function openConfigFile(path: string, env: Environment): OpenConfig {
   const files = filesBeside(path);
   const config = loadConfig(readConfigFile(path, env), files);
-  return { config, resolved: resolveFiles(config, files) };
+  return { path, config, resolved: resolveFiles(config, files) };
+}
+
+/** Reads the `trust` section alone and its files. Throws `ConfigError`. */
+export function openTrustFile(path: string, env: Environment): TrustSettings {
+  return loadTrust(readConfigFile(path, env), filesBeside(path));
 }
 
 /** The text of a configuration file, "-" being standard input. Throws `ConfigError` when it cannot be read. */
-export function readConfigFile(path: string, env: NodeJS.ProcessEnv): ConfigSource {
+export function readConfigFile(path: string, env: Environment): ConfigSource {
   try {
-    return { text: readFileSync(path === "-" ? 0 : path, "utf8"), file: path, env };
-  } catch (error) {
-    const reason = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    const problem = reason === "ENOENT" ? "does not exist" : `cannot be read (${reason})`;
-    throw new ConfigError([{ file: path, path: "", value: "", problem, fix: "name a readable YAML file" }], {
-      cause: error,
-    });
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path === "-" ? 0 : path));
+    return { text, file: path, env };
+  } catch (cause) {
+    const fix = "name a readable YAML file (UTF-8 text)";
+    throw new ConfigError([{ file: path, path: "", value: "", problem: unreadable(cause), fix }], { cause });
   }
 }
 
-/** The files a configuration names, found relative to its own folder. */
+/** The files a configuration names, found relative to its own folder, wherever the process was started. */
 export function filesBeside(path: string): ConfigFiles {
   const folder = path === "-" ? "." : dirname(path);
   return { file: path, read: (name) => readFileSync(resolve(folder, name), "utf8") };
+}
+
+function unreadable(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+  if (code === "ENOENT") return "does not exist";
+  return code === "ERR_ENCODING_INVALID_ENCODED_DATA" ? "is no UTF-8 text" : `cannot be read (${code})`;
 }

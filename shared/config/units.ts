@@ -44,3 +44,24 @@ export const size = () =>
     })
     .transform((text) => measure(text, SIZE_UNITS) ?? 0)
     .meta({ unit: "size" });
+
+/** Milliseconds as they would be written: `90000` as `90s`, `120000` as `2m`. */
+export function durationText(ms: number): string {
+  return unitText(ms, DURATION_UNITS);
+}
+
+/** Bytes as they would be written: `1073741824` as `1GiB`. */
+export function sizeText(bytes: number): string {
+  return unitText(bytes, SIZE_UNITS);
+}
+
+/** In the largest unit that leaves a whole number. */
+function unitText(amount: number, units: Readonly<Record<string, number>>): string {
+  const fitting = Object.entries(units).filter(([, size]) => amount >= size && amount % size === 0);
+  const [unit, size] = fitting.reduce((best, next) => (next[1] > best[1] ? next : best), smallest(units));
+  return `${amount / size}${unit}`;
+}
+
+function smallest(units: Readonly<Record<string, number>>): [string, number] {
+  return Object.entries(units).find(([, size]) => size === 1) ?? ["", 1];
+}

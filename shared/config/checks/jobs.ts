@@ -1,6 +1,7 @@
 import { subjectCovers, subjectsOverlap } from "../../subjects/overlap.ts";
 import type { Finding } from "../problem.ts";
 import type { Config, JobConfig } from "../schema.ts";
+import { durationText } from "../units.ts";
 import { streamsDownstream } from "./flow.ts";
 import { pairs } from "./scope.ts";
 import { streamFilter } from "./streams.ts";
@@ -44,15 +45,15 @@ function checkTimes(path: PropertyKey[], { timeout, ackWait, retry }: JobConfig)
     const problem = "is not longer than timeout: a message still being processed would be delivered again";
     findings.push({
       path: [...path, "ackWait"],
-      value: `${ackWait}ms`,
+      value: durationText(ackWait),
       problem,
-      fix: `make it more than ${timeout}ms`,
+      fix: `make it more than ${durationText(timeout)}`,
     });
   }
   if (retry.maxDelay < retry.delay) {
     const at = [...path, "retry", "maxDelay"];
-    const fix = `make it ${retry.delay}ms or more`;
-    findings.push({ path: at, value: `${retry.maxDelay}ms`, problem: "is shorter than retry.delay", fix });
+    const fix = `make it ${durationText(retry.delay)} or more`;
+    findings.push({ path: at, value: durationText(retry.maxDelay), problem: "is shorter than retry.delay", fix });
   }
   return findings;
 }

@@ -3,6 +3,7 @@ import { compileTemplate, type SubjectTemplate } from "../../subjects/template.t
 import type { Finding } from "../problem.ts";
 import { KEPT_SECTIONS, keptConnection, keptFilter, streamName } from "../names.ts";
 import type { Config, IngestConfig, StreamConfig } from "../schema.ts";
+import { durationText } from "../units.ts";
 import { feedingIngests } from "./flow.ts";
 import { pairs, type Scope } from "./scope.ts";
 
@@ -108,7 +109,7 @@ function checkLoss(path: PropertyKey[], stream: StreamConfig): Finding[] {
   if (stream.maxAge !== undefined) {
     const problem = "makes a work queue drop messages nobody has processed";
     const fix = "remove it, or accept the loss with allowLoss: true";
-    findings.push({ path: [...path, "maxAge"], value: duration(stream.maxAge), problem, fix });
+    findings.push({ path: [...path, "maxAge"], value: durationText(stream.maxAge), problem, fix });
   }
   return findings;
 }
@@ -119,21 +120,17 @@ function checkLoss(path: PropertyKey[], stream: StreamConfig): Finding[] {
  */
 function checkWindow(scope: Scope, name: string, stream: StreamConfig): Finding[] {
   const path = ["streams", name, "duplicateWindow"];
-  const value = duration(stream.duplicateWindow);
+  const value = durationText(stream.duplicateWindow);
   const findings: Finding[] = [];
   const isFed = Object.values(scope.config.ingest).some((ingest) => ingest.to.includes(name));
   const needed = 2 * scope.config.trust.ttl.max + stream.buffer.maxAge;
   if (isFed && scope.isTrustKnown && stream.duplicateWindow < needed) {
     const problem = "is shorter than 2 x trust.ttl.max + buffer.maxAge: a replayed message could be stored again";
-    findings.push({ path, value, problem, fix: `make it at least ${duration(needed)}` });
+    findings.push({ path, value, problem, fix: `make it at least ${durationText(needed)}` });
   }
   if (stream.maxAge !== undefined && stream.duplicateWindow > stream.maxAge) {
     const problem = "is longer than maxAge, which the server refuses";
-    findings.push({ path, value, problem, fix: `make it at most ${duration(stream.maxAge)}, or maxAge longer` });
+    findings.push({ path, value, problem, fix: `make it at most ${durationText(stream.maxAge)}, or maxAge longer` });
   }
   return findings;
-}
-
-function duration(ms: number): string {
-  return ms % 1_000 === 0 ? `${ms / 1_000}s` : `${ms}ms`;
 }
