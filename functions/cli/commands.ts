@@ -35,4 +35,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "publish signed registrations of a simulated fleet, hostile ones among them",
     load: async () => (await import("./simulate.ts")).registerSimulate,
   },
+  {
+    name: "streams",
+    summary: "compare or make the streams and consumers of a configuration",
+    load: async () => (await import("./streams.ts")).registerStreams,
+  },
+  {
+    name: "config",
+    summary: "check, show and explain configuration files",
+    load: async () => (await import("./config.ts")).registerConfig,
+  },
 ];

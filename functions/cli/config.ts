@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { stringify } from "yaml";
+import { parseConfig } from "../../shared/config/load.ts";
 import type { Environment } from "../../shared/config/parse/interpolate.ts";
 import { ConfigError, describeProblem } from "../../shared/config/problem.ts";
 import { configurationReference } from "../../shared/config/reference.ts";
 import { effectiveConfig } from "../../shared/config/effective.ts";
-import { openConfigFile } from "./config-file.ts";
+import { openConfigFile, readConfigFile } from "./config-file.ts";
 import type { CliContext } from "./context.ts";
 import { EXIT } from "./exit.ts";
 
@@ -28,7 +29,8 @@ export function registerConfig(program: Command, { env }: CliContext): void {
     .argument("<file>", "configuration file (YAML)")
     .option("--json", "print JSON instead of YAML", false)
     .action((file: string, { json }: OutputArguments) => {
-      const shown = effectiveConfig(openConfigFile(file, env).config);
+      const source = readConfigFile(file, env);
+      const shown = effectiveConfig(parseConfig(source.text, source.file, source.env));
       process.stdout.write(json ? `${JSON.stringify(shown, null, 2)}\n` : stringify(shown, { lineWidth: 0 }));
     });
   command
