@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, mkdirSync, openSync, readFileSync, readSync, renameSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import * as z from "zod";
+import { composeReport } from "../functions/simulate/hostile.ts";
+import { nodeIdentity } from "../functions/simulate/identity.ts";
+import { openPki, type SimulatedPki } from "../functions/simulate/pki.ts";
+import { trustOfFleet } from "../functions/simulate/trust.ts";
+import { ksuid, v1RequestId } from "../shared/choria/ids.ts";
+import { inventoryPayload } from "../shared/choria/registration.ts";
+import type { TrustSettings } from "../shared/choria/settings.ts";
+
+/**
+ * Load for the benchmarks: distinct, really signed registrations, made once and kept on disk, because signing costs more
+ * than what is measured. Sending the same messages again would measure deduplication.
+ */
+
+/** Raised whenever what a file holds changes: older files are made anew. */
+const FORMAT = 1;
+/** Signatures under way in libuv's pool. */
+const SIGNING = 64;
+const COLLECTIVE = "mcollective";
+const TTL_SECONDS = 60;
+/**
+ * Size of the gzipped inventory, bytes: random ones stand for it, as nothing on the way inflates it. With it a stored
+X
+ */
+const GZIPPED_BYTES = { low: 2_300, high: 2_900 };
+
+const headerSchema = z.strictObject({
+  format: z.literal(FORMAT),
+  protocol: z.enum(["v1", "v2"]),
+  count: z.number().int().positive(),
+  senders: z.number().int().positive(),
+  signedAtMs: z.number().int().positive(),
+});
+
+export interface LoadRequest {
+  readonly protocol: "v1" | "v2";
+  readonly count: number;
+  /** Distinct nodes that the messages come from, in turn. */
+  readonly senders: number;
+}
+
+/** A file of pre-signed messages and what a receiver must know to accept them. */
+export interface Load {
+  readonly file: string;
+  readonly count: number;
+  /** Every message carries this time: judge them as of then, milliseconds since 1970. */
+  readonly signedAtMs: number;
+  readonly trust: TrustSettings;
+}
+
+/** The load asked for, from `folder` (`.cache/bench`) or made there, which takes some seconds per 10,000 messages. */
+export async function ensureLoad(folder: string, request: LoadRequest, log: (line: string) => void): Promise<Load> {
+  const { protocol, count, senders } = request;
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `${protocol}-${count}-${senders}.load`);
+  const pki = await openPki({ folder: join(folder, "pki"), collective: COLLECTIVE, now: new Date() });
+  const trust = trustOfFleet(pki, COLLECTIVE);
+  const known = readHeader(file);
+  if (known !== null) return { file, count, signedAtMs: known.signedAtMs, trust };
+  const signedAtMs = Date.now();
+  log(`signing ${count} ${protocol} messages, once; they are kept in ${file}`);
+  await writeLoad(file, request, { pki, signedAtMs });
+  return { file, count, signedAtMs, trust };
+}
+
+interface Signing {
+  readonly pki: SimulatedPki;
+  readonly signedAtMs: number;
+}
+
+async function writeLoad(file: string, request: LoadRequest, signing: Signing): Promise<void> {
+  const draft = `${file}.${process.pid}`; // renamed when whole: a run that was ended half-way leaves no short load
+  const descriptor = openSync(draft, "w", 0o600);
+  writeSync(descriptor, `${JSON.stringify({ format: FORMAT, ...request, signedAtMs: signing.signedAtMs })}\n`);
+  for (let from = 0; from < request.count; from += SIGNING) {
+    const numbers = Array.from({ length: Math.min(SIGNING, request.count - from) }, (_, place) => from + place);
+    const messages = await Promise.all(numbers.map((number) => makeMessage(number, request, signing)));
+    writeSync(descriptor, Buffer.concat(messages.flatMap((message) => [lengthOf(message), message])));
+  }
+  closeSync(descriptor);
+  renameSync(draft, file);
+}
+
+function makeMessage(number: number, { protocol, senders }: LoadRequest, { pki, signedAtMs }: Signing) {
+  const identity = nodeIdentity(number % senders);
+  const random = randomBytes(16);
+  const fields = {
+    requestId: protocol === "v1" ? v1RequestId(random) : ksuid(Math.floor(signedAtMs / 1_000), random),
+    sender: identity,
+    caller: protocol === "v1" ? `choria=${identity}` : identity,
+    collective: COLLECTIVE,
+    agent: "registration",
+    ttlSeconds: TTL_SECONDS,
+    timeNs: BigInt(signedAtMs) * 1_000_000n,
+    payload: inventoryPayload({ encoding: "gzip", bytes: randomBytes(gzippedBytes(number)) }),
+    replyTo: "dev.null",
+    server: "nats://broker1.fleet.example:4222",
+  };
+  return composeReport({ protocol, identity, fields }, pki);
+}
+
+const gzippedBytes = (number: number): number =>
+  GZIPPED_BYTES.low + ((number * 37) % (GZIPPED_BYTES.high - GZIPPED_BYTES.low));
+
+function lengthOf(message: Uint8Array): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(message.length);
+  return length;
+}
+
+/** The messages of a load file, in order. Throws when the file is not one, or is cut short. */
+export function readLoad(file: string): { readonly messages: readonly Uint8Array[]; readonly signedAtMs: number } {
+  const bytes = readFileSync(file);
+  const headerEnd = bytes.indexOf("\n");
+  const header = headerSchema.parse(JSON.parse(bytes.toString("utf8", 0, headerEnd)));
+  const messages: Uint8Array[] = [];
+  for (let at = headerEnd + 1; at < bytes.length; ) {
+    const length = bytes.readUInt32BE(at);
+    messages.push(bytes.subarray(at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  if (messages.length !== header.count) throw new Error(`${file} holds ${messages.length} of ${header.count} messages`);
+  return { messages, signedAtMs: header.signedAtMs };
+}
+
+/** Null when there is no file, or one of another format. */
+function readHeader(file: string): z.output<typeof headerSchema> | null {
+  try {
+    const descriptor = openSync(file, "r");
+    const start = Buffer.alloc(512);
+    const length = readSync(descriptor, start);
+    closeSync(descriptor);
+    const line = start.toString("utf8", 0, length).split("\n", 1)[0] ?? "";
+    return headerSchema.parse(JSON.parse(line));
+  } catch {
+    return null;
+  }
+}
