@@ -35,12 +35,35 @@ test("no file of the project depends on where it was made", () => {
 });
 
 test("the lock file pins packages by version and digest, not by where they were fetched", () => {
-  const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
-  const located = Object.entries<{ resolved?: string; link?: boolean }>(lock.packages)
-    .filter(([, entry]) => entry.resolved !== undefined && entry.link !== true)
-    .map(([name]) => name);
-  assert.deepEqual(located, []);
+  const located = lockedPackages().filter(([, { resolved, link }]) => resolved !== undefined && link !== true);
+  assert.deepEqual(
+    located.map(([name]) => name),
+    [],
+  );
 });
+
+// `npm install` drops those that the registry at hand does not carry, and `npm ci` then refuses the lock file.
+test("the lock file knows the builds for other platforms too", () => {
+  const packages = lockedPackages();
+  const names = new Set(
+    packages.map(([path]) => path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length)),
+  );
+  const wanted = packages.flatMap(([, { optionalDependencies }]) => Object.keys(optionalDependencies ?? {}));
+  assert.deepEqual(
+    wanted.filter((name) => !names.has(name)),
+    [],
+  );
+});
+
+interface LockedPackage {
+  readonly resolved?: string;
+  readonly link?: boolean;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
+function lockedPackages(): [path: string, locked: LockedPackage][] {
+  return Object.entries(JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages);
+}
 
 function isText(file: string): boolean {
   return file !== "" && !file.startsWith("test/fixtures/") && !/\.(png|gz|bin|jpg)$/.test(file);
