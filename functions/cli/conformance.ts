@@ -10,7 +10,7 @@ import {
   type Vector,
   vectorSchema,
 } from "../../shared/choria/conformance.ts";
-import { TrustError } from "../../shared/choria/trust.ts";
+import { TrustError } from "../../shared/choria/trust-error.ts";
 
 /** A folder that is none of test vectors; the message names the file and what is wrong with it. */
 export class VectorFolderError extends Error {

@@ -40,5 +40,17 @@ export function accepted(inner: Inner, evidence: Evidence): ValidatedMessage {
  * it cannot take the place of the genuine message.
  */
 function messageId(kind: Kind, proof: Proof, signed: Uint8Array): string {
-  return hash("sha256", Buffer.concat([Buffer.from(`${kind}\0${proof}\0`), signed]), "hex");
+  return hash("sha256", Buffer.concat([PREFIXES[kind][proof], signed]), "hex");
+}
+
+/** Made once: this runs for every message. */
+const PREFIXES = {
+  registration: prefixes("registration"),
+  request: prefixes("request"),
+  reply: prefixes("reply"),
+};
+
+function prefixes(kind: Kind): Readonly<Record<Proof, Buffer>> {
+  const prefix = (proof: Proof) => Buffer.from(`${kind}\0${proof}\0`);
+  return { signature: prefix("signature"), hash: prefix("hash"), none: prefix("none") };
 }

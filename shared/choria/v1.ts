@@ -1,10 +1,10 @@
 import { hash } from "node:crypto";
 import { accepted } from "./accepted.ts";
 import { credentialKey } from "./cache.ts";
-import { ambiguityRefusal, collectiveRefusal, RSA_SHA256, signatureRefusal, timeRefusal } from "./checks.ts";
-import { namesRefusal, v1CallerIdentity, v1CallerRefusal } from "./fields.ts";
 import type { Kind, ValidatedMessage } from "./message.ts";
 import { quoted, Refusal } from "./refusal.ts";
+import { ambiguityRefusal, collectiveRefusal, RSA_SHA256, signatureRefusal, timeRefusal } from "./rules/checks.ts";
+import { namesRefusal, v1CallerIdentity, v1CallerRefusal } from "./rules/fields.ts";
 import type { Trust, V1Trust } from "./trust.ts";
 import { type Inner, readReply, readRequest } from "./wire/inner.ts";
 import { readSecureReply, readSecureRequest, type SecureRequest } from "./wire/secure.ts";

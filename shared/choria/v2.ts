@@ -1,9 +1,9 @@
 import { hash } from "node:crypto";
 import { accepted } from "./accepted.ts";
-import { ambiguityRefusal, collectiveRefusal, ED25519, signatureRefusal, timeRefusal } from "./checks.ts";
-import { namesRefusal, v2CallerRefusal } from "./fields.ts";
 import type { Kind, ValidatedMessage } from "./message.ts";
 import { quoted, Refusal } from "./refusal.ts";
+import { ambiguityRefusal, collectiveRefusal, ED25519, signatureRefusal, timeRefusal } from "./rules/checks.ts";
+import { namesRefusal, v2CallerRefusal } from "./rules/fields.ts";
 import { type CallerCredential, proveClient, proveServer } from "./token/credential.ts";
 import type { Trust, V2Trust } from "./trust.ts";
 import { type Inner, readReply, readRequest } from "./wire/inner.ts";

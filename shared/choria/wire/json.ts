@@ -6,8 +6,15 @@
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** The fields of a protocol object, lower case on the wire, and the shape of those that hold objects. */
-export type Shape = ReadonlyMap<string, Shape | null>;
+/** The fields of a protocol object: lower case on the wire, at most 31. */
+export type Shape = ReadonlyMap<string, Field>;
+
+interface Field {
+  /** Marks the field as seen, in a number. */
+  readonly bit: number;
+  /** Of the object, or the objects in the list, that the field holds. */
+  readonly nested: Shape | null;
+}
 
 export interface JsonDocument {
   readonly root: JsonObject;
@@ -22,7 +29,10 @@ export type JsonFault = "syntax" | "depth" | "not an object";
 /** A shape from field names; fields with a shape of their own are given as pairs. */
 export function shape(...fields: readonly (string | readonly [string, Shape])[]): Shape {
   return new Map(
-    fields.map((field): [string, Shape | null] => (typeof field === "string" ? [field, null] : [...field])),
+    fields.map((field, index): [string, Field] => {
+      const [name, nested] = typeof field === "string" ? [field, null] : field;
+      return [name, { bit: 1 << index, nested }];
+    }),
   );
 }
 
@@ -93,24 +103,39 @@ class Scan {
 
   #object(fields: Shape | null, depth: number): void {
     if (this.#enter(depth)) return;
-    const seen = new Set<string>();
+    let others: Set<string> | null = null;
+    let seen = 0;
     while (this.#next() !== CLOSE_OBJECT) {
       const key = this.#key();
-      this.#noteKey(key, fields, seen);
+      const field = fields?.get(key);
       this.#skipPast(COLON);
-      this.#field(key, fields, depth);
+      if (field === undefined) {
+        others ??= new Set();
+        this.#noteOther(key, fields, others);
+        this.value(null, depth);
+      } else {
+        if ((seen & field.bit) !== 0) this.ambiguousKey ??= key;
+        seen |= field.bit;
+        this.#fieldValue(key, field.nested, depth);
+      }
       if (this.tooDeep) return;
       if (this.#next() === COMMA) this.#at++;
     }
     this.#at++;
   }
 
-  #field(key: string, fields: Shape | null, depth: number): void {
+  #fieldValue(key: string, nested: Shape | null, depth: number): void {
     const first = this.#next();
     const start = this.#at;
-    this.value(fields?.get(key) ?? null, depth);
-    const isNumber = first <= NINE && first >= MINUS;
-    if (isNumber && fields?.has(key)) this.digits.set(key, this.#text.slice(start, this.#at));
+    this.value(nested, depth);
+    if (first <= NINE && first >= MINUS) this.digits.set(key, this.#text.slice(start, this.#at));
+  }
+
+  /** Objects Go decodes into maps (no shape) tell keys apart by their exact text, structs by the folded one. */
+  #noteOther(key: string, fields: Shape | null, others: Set<string>): void {
+    const name = fields === null ? key : fold(key);
+    if (others.has(name) || fields?.has(name)) this.ambiguousKey ??= key;
+    others.add(name);
   }
 
   #array(fields: Shape | null, depth: number): void {
@@ -127,14 +152,6 @@ class Scan {
     this.tooDeep = depth > this.#maxDepth;
     this.#at++;
     return this.tooDeep;
-  }
-
-  /** Objects Go decodes into maps (no shape) tell keys apart by their exact text, structs by the folded one. */
-  #noteKey(key: string, fields: Shape | null, seen: Set<string>): void {
-    const name = fields === null || fields.has(key) ? key : fold(key);
-    const isRespelled = fields !== null && name !== key && fields.has(name);
-    if (isRespelled || seen.has(name)) this.ambiguousKey ??= key;
-    seen.add(name);
   }
 
   #key(): string {

@@ -1,6 +1,6 @@
-import type { Kind, Protocol } from "./message.ts";
-import { quoted, Refusal } from "./refusal.ts";
-import type { Inner } from "./wire/inner.ts";
+import type { Kind, Protocol } from "../message.ts";
+import { quoted, Refusal } from "../refusal.ts";
+import type { Inner } from "../wire/inner.ts";
 
 const MAX_NAME_CHARACTERS = 255;
 const MAX_CALLER_CHARACTERS = 1_024;

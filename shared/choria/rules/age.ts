@@ -1,6 +1,6 @@
-import type { Protocol } from "./message.ts";
-import { Refusal } from "./refusal.ts";
-import { formatRfc3339, isRepresentable } from "./rfc3339.ts";
+import type { Protocol } from "../message.ts";
+import { Refusal } from "../refusal.ts";
+import { formatRfc3339, isRepresentable } from "../rfc3339.ts";
 
 export interface TtlBounds {
   readonly minSeconds: number;

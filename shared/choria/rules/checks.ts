@@ -1,10 +1,10 @@
 import { type KeyObject, verify } from "node:crypto";
-import type { Protocol } from "./message.ts";
+import type { Protocol } from "../message.ts";
+import { quoted, Refusal } from "../refusal.ts";
+import type { Trust } from "../trust.ts";
+import { decodeBase64 } from "../wire/base64.ts";
+import type { Inner } from "../wire/inner.ts";
 import { ageRefusal, ttlRefusal } from "./age.ts";
-import { quoted, Refusal } from "./refusal.ts";
-import type { Trust } from "./trust.ts";
-import { decodeBase64 } from "./wire/base64.ts";
-import type { Inner } from "./wire/inner.ts";
 
 /** Check 8, over all layers: Go and JavaScript would read different values from such documents. */
 export function ambiguityRefusal(...layers: readonly { readonly ambiguousKey: string | null }[]): Refusal | null {
