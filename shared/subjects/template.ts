@@ -104,16 +104,19 @@ function literalText(text: string): string {
     throw new TemplateError("a template holds no wildcards", `use a placeholder: ${KNOWN}`);
   }
   if (/[{}%]/.test(text)) throw new TemplateError(`stray "{", "}" or "%"`, `placeholders are ${KNOWN}`);
+  if (/[\s\p{Cc}]/u.test(text)) throw notASubject();
   return text;
+}
+
+function notASubject(): TemplateError {
+  return new TemplateError("is not a valid NATS subject", 'write tokens joined by ".", none empty, no spaces');
 }
 
 function filterOf(text: string): string {
   const tokens = text.split(".");
   const last = tokens.length - 1;
   const filter = tokens.map((token, index) => wildcardOf(token, index === last)).join(".");
-  if (!isValidSubject(filter)) {
-    throw new TemplateError("is not a valid NATS subject", 'write tokens joined by ".", none empty, no spaces');
-  }
+  if (!isValidSubject(filter)) throw notASubject();
   for (const [first, sample] of RESERVED) {
     if (tokens[0] !== first && !subjectCovers(filter, sample)) continue;
     const fix = 'start it with a word of its own, as in "choria.{sender}"';

@@ -30,9 +30,9 @@ export function encodeTokens(value: string): string {
 export function decodeToken(token: string): string | null {
   if (token === EMPTY) return "";
   if (!ENCODED.test(token)) return null;
-  if (!token.includes("%")) return token;
   try {
-    return decodeURIComponent(token);
+    const value = decodeURIComponent(token);
+    return encodeToken(value) === token ? value : null; // "%41" says "A" in a way we never do
   } catch {
     return null; // the bytes are no UTF-8
   }
