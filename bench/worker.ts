@@ -1,0 +1,65 @@
+import { pathToFileURL } from "node:url";
+import { connect } from "nats";
+import { JobConsumer } from "../functions/consumer/job-consumer.ts";
+import { ReplyInbox } from "../shared/jetstream/replies.ts";
+import { defineHandler } from "../shared/jobs/handler.ts";
+import { createLogger } from "../shared/telemetry/log.ts";
+import { type ConsumerResult, fillQueue, runByHand, startClock } from "./queue.ts";
+
+const STREAM = "BENCH_WORKER";
+const now = () => performance.now();
+
+/** The project's worker on a real stream, with a handler that does nothing: what is left is its own cost. */
+export async function benchWorker(server: { readonly url: string }, count: number): Promise<ConsumerResult> {
+  const connection = await connect({ servers: server.url });
+  try {
+    await fillQueue(connection, STREAM, count);
+    const channel = { connection, replies: new ReplyInbox(connection, 5_000, now) };
+    let allDone = (): void => {};
+    const finished = new Promise<void>((resolve) => {
+      allDone = resolve;
+    });
+    let settled = 0;
+    const stop = startClock();
+    const consumer = new JobConsumer({
+      ...channel,
+      job: noOpJob(),
+      mode: "worker",
+      sinks: new Map(),
+      log: createLogger("bench", "error"),
+      unwrap: (body) => body,
+      deadLetters: { channel, stream: "BENCH_DEAD", subjectPrefix: "BENCH_DEAD" },
+      ackWaitMs: 60_000,
+      now,
+      wallNow: Date.now,
+      random: Math.random,
+      onEvent(event) {
+        if (event.type !== "settled") return;
+        settled += 1;
+        if (settled === count) allDone();
+      },
+    });
+    await finished;
+    const measured = stop();
+    await consumer.stop(1_000);
+    channel.replies.close();
+    return { messages: count, ...measured };
+  } finally {
+    await connection.close();
+  }
+}
+
+function noOpJob() {
+  return {
+    name: "bench",
+    handler: defineHandler({ name: "no-op", input: "bytes", run: async () => {} }),
+    stream: STREAM,
+    durable: "work",
+    retry: { policy: "fixed", delayMs: 1_000, maxDelayMs: 1_000, attempts: 3, jitter: 0 },
+    timeoutMs: 30_000,
+    ackWaitMs: 60_000,
+    concurrency: 256,
+  } as const;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) await runByHand(benchWorker);
