@@ -1,9 +1,16 @@
 // Transpiles functions/ and shared/ into dist/, file for file, so that a checkout, the packed tarball and the tests
 // run the same modules. Types are checked by `npm run types`, not here: a build must be fast enough to precede `npm start`.
-import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+
+// npm runs `prepare` where development dependencies are left out too (--omit=dev, or npx before `npm ci`): a failure
+// there would break the installation, and npx's own cache of it for good.
+const { build } = await import("esbuild").catch((error) => {
+  if (process.env.npm_lifecycle_event !== "prepare") throw error;
+  console.error("nothing is built: esbuild is not installed (npm ci installs it)");
+  process.exit(0);
+});
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const outdir = join(root, "dist");
@@ -30,12 +37,4 @@ for (const file of readdirSync(outdir, { recursive: true })) {
   if (!String(file).endsWith(".js")) continue;
   const path = join(outdir, String(file));
   writeFileSync(path, readFileSync(path, "utf8").replace(relativeTs, "$1$2.js$3"));
-}
-
-// `npx choria-bridge` in a checkout: npm links the commands of dependencies there, not the package's own, and without
-// a link npx installs the checkout into a cache of its own, where one failed attempt stays broken for good.
-const commands = join(root, "node_modules", ".bin");
-if (process.platform !== "win32" && existsSync(commands)) {
-  rmSync(join(commands, "choria-bridge"), { force: true });
-  symlinkSync("../../bin/choria-bridge.js", join(commands, "choria-bridge"));
 }
