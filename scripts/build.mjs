@@ -1,6 +1,6 @@
 // Transpiles functions/ and shared/ into dist/, file for file, so that a checkout, the packed tarball and the tests
 // run the same modules. Types are checked by `npm run types`, not here: a build must be fast enough to precede `npm start`.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -13,14 +13,17 @@ const { build } = await import("esbuild").catch((error) => {
 });
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const outdir = join(root, "dist");
+const dist = join(root, "dist");
+// Beside dist/, then moved in its place: whoever runs from dist/ at this moment never finds it half written.
+const outdir = mkdtempSync(join(root, ".dist-"));
+chmodSync(outdir, 0o755);
+process.on("exit", () => rmSync(outdir, { recursive: true, force: true }));
 const sources = ["functions", "shared"].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true })
     .map((file) => join(root, folder, String(file)))
     .filter((file) => file.endsWith(".ts")),
 );
 
-rmSync(outdir, { recursive: true, force: true });
 await build({
   entryPoints: sources,
   outdir,
@@ -38,3 +41,5 @@ for (const file of readdirSync(outdir, { recursive: true })) {
   const path = join(outdir, String(file));
   writeFileSync(path, readFileSync(path, "utf8").replace(relativeTs, "$1$2.js$3"));
 }
+rmSync(dist, { recursive: true, force: true });
+renameSync(outdir, dist);
