@@ -53,7 +53,7 @@ export async function runBridge({ config, resolved, apply, log }: BridgeOptions)
     onStored: (stream, seconds) => latency.observe({ stream }, seconds),
   });
   exposeBridge(registry, bridge);
-  const telemetry = await startTelemetry(config.bridge.http, registry, () => bridge.readiness());
+  const telemetry = await serve(config, registry, bridge);
   log.info({ telemetry: telemetry.url, ingest: Object.keys(config.ingest) }, "the bridge is receiving");
   return {
     bridge,
@@ -62,6 +62,16 @@ export async function runBridge({ config, resolved, apply, log }: BridgeOptions)
     reload: ({ trust }) => bridge.reloadTrust(createTrust(trust)),
     stop: (deadlineMs) => stop(bridge, telemetry, deadlineMs),
   };
+}
+
+/** A port that is taken must not leave a bridge running that nobody can stop. */
+async function serve(config: Config, registry: Registry, bridge: Bridge): Promise<TelemetryServer> {
+  try {
+    return await startTelemetry(config.bridge.http, registry, () => bridge.readiness());
+  } catch (error) {
+    await bridge.stop(config.bridge.shutdownTimeout);
+    throw error;
+  }
 }
 
 /** The streams a bridge writes to: those its ingests name, and the quarantine. */

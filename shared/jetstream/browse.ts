@@ -1,4 +1,5 @@
 import type { NatsConnection } from "nats";
+import { errCodeOf } from "./api-error.ts";
 
 /** A message as it lies in a stream. */
 export interface StoredMessage {
@@ -76,8 +77,6 @@ const NO_MESSAGE_FOUND = 10037;
 const MESSAGE_DELETE_FAILED = 10057;
 
 function isNotFound(error: unknown): boolean {
-  if (typeof error !== "object" || error === null || !("api_error" in error)) return false;
-  const { api_error: apiError } = error;
-  if (typeof apiError !== "object" || apiError === null || !("err_code" in apiError)) return false;
-  return apiError.err_code === NO_MESSAGE_FOUND || apiError.err_code === MESSAGE_DELETE_FAILED;
+  const code = errCodeOf(error);
+  return code === NO_MESSAGE_FOUND || code === MESSAGE_DELETE_FAILED;
 }
