@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createCounters } from "../../../functions/bridge/counters.ts";
-import { type Evidence, ledgerTerms } from "../../../functions/cli/start/books.ts";
+import { type Evidence, ledgerTerms, type States } from "../../../functions/cli/start/books.ts";
 import { demoConfig } from "../../../functions/cli/start/demo-config.ts";
 import { ledger } from "../../../functions/cli/start/ledger.ts";
 import { createJobCounters } from "../../../functions/consumer/counters.ts";
@@ -12,11 +12,13 @@ const trust = trustSection({ caFile: "/ca.pem", issuerPublicKey: "ab".repeat(32)
 const text = demoConfig({ servers: ["nats://127.0.0.1:4222"], collective: "mcollective", trust });
 const config = parseConfig(text, "demo.yaml", {});
 
-const makeStates = (registrations: number, inventory: number) =>
-  new Map([
+const makeStates = (registrations: number, inventory: number): States => ({
+  streams: new Map([
     ["registrations", { lastSequence: registrations, messages: 3 }],
     ["inventory", { lastSequence: inventory, messages: inventory }],
-  ]);
+  ]),
+  jobs: new Map(),
+});
 
 /** A run: 100 sent, 10 of them hostile, 1 shed before validation, 2 from the buffer, 1 duplicate; 86 stored. */
 function makeEvidence(changes: Partial<Evidence> = {}): Evidence {
