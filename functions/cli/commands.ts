@@ -11,6 +11,11 @@ export interface CommandEntry {
 /** In the order of the help: what a newcomer needs first. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: "start",
+    summary: "run everything with a live view: on a demo fleet, or on a configuration",
+    load: async () => (await import("./start/start.ts")).registerStart,
+  },
+  {
     name: "bridge",
     summary: "validate Choria messages and store the proven ones in JetStream",
     load: async () => (await import("./bridge.ts")).registerBridge,

@@ -1,0 +1,139 @@
+import type { Connection } from "../../../shared/jetstream/connect.ts";
+import { openConnection } from "../../../shared/jetstream/connect.ts";
+import type { Logger } from "../../../shared/telemetry/log.ts";
+import { quantile } from "../../../shared/telemetry/registry.ts";
+import { type BridgeService, runBridge } from "../../bridge/run.ts";
+import { consumerOptions } from "../../consumer/options.ts";
+import { runWorker, type WorkerService } from "../../consumer/service.ts";
+import type { FleetReport } from "../../simulate/report.ts";
+import type { OpenConfig } from "../config-file.ts";
+import { type Evidence, ledgerTerms, readStates, type States } from "./books.ts";
+import { deliveredByServer } from "./client-loss.ts";
+import { type Ledger, ledger } from "./ledger.ts";
+import { type Snapshot, takeSnapshot } from "./snapshot.ts";
+
+/** Name under which the bridge's receiving connection is known to the server. */
+const INGEST_CLIENT = "choria-bridge ingest";
+const POLL_MS = 100;
+
+export interface RunningOptions {
+  readonly opened: OpenConfig;
+  readonly apply: boolean;
+  readonly log: Logger;
+  /** nats-server's monitoring; null where it is not ours to ask. */
+  readonly monitorUrl: string | null;
+}
+
+/** Bridge and worker of one configuration in one process, with the evidence for their ledger. */
+export class Running {
+  readonly #options: RunningOptions;
+  readonly #connections: Connections;
+  readonly #bridge: BridgeService;
+  readonly #worker: WorkerService | null;
+  readonly #before: States;
+
+  private constructor(
+    options: RunningOptions,
+    parts: { connections: Connections; bridge: BridgeService; worker: WorkerService | null; before: States },
+  ) {
+    this.#options = options;
+    this.#connections = parts.connections;
+    this.#bridge = parts.bridge;
+    this.#worker = parts.worker;
+    this.#before = parts.before;
+  }
+
+  static async start(options: RunningOptions): Promise<Running> {
+    const { opened, apply, log } = options;
+    const connections = new Connections(opened);
+    // Read before the bridge receives and the worker takes: what was there before is a term of the ledger.
+    const before = await readStates(opened.config, connections.get);
+    const bridge = await runBridge({ ...opened, apply, log });
+    const hasJobs = Object.keys(opened.config.jobs).length > 0;
+    const worker = hasJobs ? await runWorker(consumerOptions(opened, { only: null, apply, log })) : null;
+    return new Running(options, { connections, bridge, worker, before });
+  }
+
+  get telemetryUrls(): readonly string[] {
+    return [this.#bridge.telemetryUrl, ...(this.#worker === null ? [] : [this.#worker.telemetryUrl])];
+  }
+
+  async snapshot(sent: number | null): Promise<Snapshot> {
+    const { bridge, latency } = this.#bridge;
+    const [p50, p99] = await Promise.all([quantile(latency, 0.5), quantile(latency, 0.99)]);
+    return takeSnapshot({
+      atMs: performance.now(),
+      sent,
+      bridge: bridge.counters,
+      buffered: new Map([...bridge.lanes].map(([name, lane]) => [name, lane.messages])),
+      jobs: this.#worker?.worker.counters.jobs ?? new Map(),
+      lag: await this.#lag(),
+      latency: p50 === null || p99 === null ? null : { p50Ms: p50 * 1_000, p99Ms: p99 * 1_000 },
+    });
+  }
+
+  /** Stores what is in hand, lets the worker empty its queues within `deadlineMs`, and draws up the books. */
+  async finish(fleet: FleetReport | null, deadlineMs: number): Promise<Ledger> {
+    const { opened, monitorUrl } = this.#options;
+    const deadline = performance.now() + deadlineMs;
+    const delivered = monitorUrl === null ? null : await deliveredByServer(monitorUrl, INGEST_CLIENT);
+    await this.#bridge.stop(deadlineMs);
+    while (this.#worker !== null && performance.now() < deadline && (await this.#waiting()) > 0) await pause(POLL_MS);
+    await this.#worker?.stop(Math.max(1_000, deadline - performance.now()));
+    const evidence: Evidence = {
+      config: opened.config,
+      fleet,
+      delivered,
+      bridge: this.#bridge.bridge.counters,
+      jobs: this.#worker?.worker.counters.jobs ?? new Map(),
+      before: this.#before,
+      after: await readStates(opened.config, this.#connections.get),
+    };
+    await this.#connections.close();
+    return ledger(ledgerTerms(evidence));
+  }
+
+  /** Messages not done yet, by job. */
+  async #lag(): Promise<Map<string, number>> {
+    const { config } = this.#options.opened;
+    const { streams, jobs } = await readStates(config, this.#connections.get);
+    return new Map(
+      Object.entries(config.jobs).map(([name, { stream }]) => [
+        name,
+        jobs.get(name) ?? streams.get(stream)?.messages ?? 0,
+      ]),
+    );
+  }
+
+  async #waiting(): Promise<number> {
+    return [...(await this.#lag()).values()].reduce((sum, count) => sum + count, 0);
+  }
+}
+
+/** Connections for asking, apart from those that work: one for each name. */
+class Connections {
+  readonly #opened: OpenConfig;
+  readonly #open = new Map<string, Promise<Connection>>();
+
+  constructor(opened: OpenConfig) {
+    this.#opened = opened;
+  }
+
+  readonly get = (name: string): Promise<Connection> => {
+    const known = this.#open.get(name);
+    if (known !== undefined) return known;
+    const settings = this.#opened.resolved.connections[name];
+    if (settings === undefined) throw new RangeError(`the configuration has no connection "${name}"`);
+    const connection = openConnection(settings, "start");
+    this.#open.set(name, connection);
+    return connection;
+  };
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#open.values()].map(async (connection) => (await connection).close()));
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

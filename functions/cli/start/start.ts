@@ -1,0 +1,145 @@
+import { isatty } from "node:tty";
+import { type Command, Option } from "commander";
+import { openConnection } from "../../../shared/jetstream/connect.ts";
+import { createLogger } from "../../../shared/telemetry/log.ts";
+import { collectiveName, percentage, positiveCount, timeSpan } from "../arguments.ts";
+import type { FleetProtocol } from "../../simulate/node.ts";
+import { type OpenConfig, openConfigFile } from "../config-file.ts";
+import type { CliContext } from "../context.ts";
+import { EXIT } from "../exit.ts";
+import { firstSignal } from "../signals.ts";
+import { readCaptureFiles, storeCaptures } from "./capture-stream.ts";
+import { captureSummary, judgeCaptures } from "./captures.ts";
+import { type Demo, startDemo } from "./demo.ts";
+import { FleetProcess } from "./fleet-process.ts";
+import { Running } from "./running.ts";
+import { Screen } from "./screen.ts";
+
+interface StartOptions {
+  readonly config?: string;
+  readonly nodes: number;
+  readonly interval: number;
+  readonly protocol: FleetProtocol;
+  readonly bad: number;
+  readonly for?: number;
+  readonly data: string;
+  readonly collective: string;
+  readonly apply: boolean;
+}
+
+const FRAME_MS = 1_000;
+const FINISH_MS = 20_000;
+
+const say = (line: string) => console.log(line);
+
+/** `choria-bridge start`: everything in one process for a first look, or for a small installation. */
+export function registerStart(program: Command, { env }: CliContext): void {
+  program
+    .command("start")
+    .description(
+      "Runs bridge and worker with a live view. Without --config: on a nats-server of its own, fed by a simulated fleet " +
+        "in a process of its own. Ends with a ledger of where every message went; exit code 1 if it does not balance.",
+    )
+    .option("-c, --config <file>", "run this configuration, without nats-server and simulated fleet of our own")
+    .option("--nodes <N>", "nodes in the simulated fleet", positiveCount, 50)
+    .addOption(
+      new Option("--interval <S>", "seconds between two reports of a node").argParser(timeSpan).default(10_000, "10"),
+    )
+    .addOption(new Option("--protocol <P>", "protocol the nodes speak").choices(["v1", "v2", "mixed"]).default("mixed"))
+    .option("--bad <PERCENT>", "share of hostile messages", percentage, 2)
+    .option("--for <SPAN>", "end by itself after this time, for example 30s", timeSpan)
+    .option("--data <DIR>", "folder of the demo's keys, streams and configuration", ".cache/demo")
+    .option("--collective <NAME>", "collective the simulated nodes are in", collectiveName, "mcollective")
+    .option("--apply", "change streams whose settings differ from the configuration, where JetStream allows it", false)
+    .action((options: StartOptions) =>
+      options.config === undefined
+        ? startWithFleet(options, env)
+        : startReal(options, openConfigFile(options.config, env)),
+    );
+}
+
+async function startReal(options: StartOptions, opened: OpenConfig): Promise<void> {
+  const log = createLogger("start", opened.config.log.level);
+  const running = await Running.start({ opened, apply: options.apply, log, monitorUrl: null });
+  await watch(running, null, { title: `choria-bridge: ${opened.path}`, forMs: options.for });
+  await finish(running, null);
+}
+
+async function startWithFleet(options: StartOptions, env: NodeJS.ProcessEnv): Promise<void> {
+  const { data: folder, collective } = options;
+  const demo = await startDemo({ env, folder, collective, say });
+  try {
+    const opened = openConfigFile(demo.configFile, env);
+    const log = createLogger("start", opened.config.log.level);
+    await showCaptures(opened);
+    const running = await Running.start({ opened, apply: true, log, monitorUrl: demo.server.monitorUrl });
+    say(`metrics: ${running.telemetryUrls.map((url) => `${url}/metrics`).join(" and ")}`);
+    const fleet = startFleet(options, demo);
+    await watch(running, fleet, { title: titleOf(options), forMs: options.for });
+    await finish(running, fleet);
+  } finally {
+    await demo.server.stop();
+  }
+}
+
+function startFleet(options: StartOptions, demo: Demo): FleetProcess {
+  const { nodes, interval: intervalMs, protocol, bad: badPercent, collective } = options;
+  const fleet = { nodes, intervalMs, protocol, badPercent, collective };
+  const script = process.argv[1] ?? "";
+  return new FleetProcess({ ...fleet, script, servers: [demo.server.url], dataDir: demo.fleetFolder });
+}
+
+function titleOf({ nodes, interval, bad }: StartOptions): string {
+  return `choria-bridge: ${nodes} simulated nodes every ${interval / 1_000} s, ${bad} % hostile. Ctrl-C drains and shows the ledger.`;
+}
+
+/** Recorded messages of a real network, judged as of their day: the running bridge would refuse them, their ttl is over. */
+async function showCaptures(opened: OpenConfig): Promise<void> {
+  const settings = opened.resolved.connections.demo;
+  if (settings === undefined) return;
+  const connection = await openConnection(settings, "captures");
+  const judged = await judgeCaptures(await readCaptureFiles());
+  const { stored, duplicate } = await storeCaptures(connection, judged, () => performance.now());
+  say(`captures: ${captureSummary(judged)}; CHORIA_DEMO_CAPTURES: ${stored} stored, ${duplicate} held already`);
+  await connection.close();
+}
+
+/** Draws the view until a signal comes or the time is over. */
+async function watch(
+  running: Running,
+  fleet: FleetProcess | null,
+  { title, forMs }: { readonly title: string; readonly forMs: number | undefined },
+): Promise<void> {
+  const screen = new Screen({ size: terminalSize, write: (text) => process.stdout.write(text) });
+  let before = await running.snapshot(fleet?.sent ?? null);
+  let drawing = Promise.resolve();
+  const ticker = setInterval(() => {
+    drawing = drawing.then(async () => {
+      const now = await running.snapshot(fleet?.sent ?? null);
+      screen.draw({ now, before, title });
+      before = now;
+    });
+  }, FRAME_MS);
+  await Promise.race([firstSignal(), ...(forMs === undefined ? [] : [elapsed(forMs)])]);
+  clearInterval(ticker);
+  await drawing;
+  screen.close();
+}
+
+async function finish(running: Running, fleet: FleetProcess | null): Promise<void> {
+  say("\nstopping: the fleet first, then what is in hand is stored and processed");
+  const report = fleet === null ? null : await fleet.stop();
+  const { lines, balanced } = await running.finish(report, FINISH_MS);
+  say("\nledger");
+  for (const line of lines) say(line);
+  if (!balanced) process.exitCode = EXIT.failed;
+}
+
+function terminalSize() {
+  if (!isatty(1)) return null;
+  return { columns: process.stdout.columns, rows: process.stdout.rows };
+}
+
+function elapsed(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
