@@ -31,6 +31,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./worker.ts")).registerDrain,
   },
   {
+    name: "inspect",
+    summary: "show why a message is accepted or refused, layer by layer",
+    load: async () => (await import("./inspect.ts")).registerInspect,
+  },
+  {
     name: "quarantine",
     summary: "list, show and replay refused messages",
     load: async () => (await import("./quarantine.ts")).registerQuarantine,
