@@ -54,7 +54,7 @@ export function demoConfig({ servers, collective, trust }: DemoSettings): string
     sinks: { [DEMO.target]: { type: "jetstream", to: DEMO.target } },
     bridge: { http: { port: 0 } },
     worker: { http: { port: 0 } },
-    log: { level: "warn" },
+    log: { level: "error" }, // rejections stand in the live view; their log lines would be written across it
   };
   return `${HEAD}\n${stringify(config, { lineWidth: 0 })}`;
 }
