@@ -27,7 +27,7 @@ prints the file with all defaults filled in.
 
 - **Durations** are written as \`500ms\`, \`30s\`, \`5m\`, \`2h\` or \`7d\`, **sizes** as \`512KiB\`, \`64MiB\` or \`1GB\`.
 - **Variables**: \`\${NAME}\` and \`\${NAME:-default}\` are taken from the environment; \`$\${\` is a literal \`\${\`. An unquoted
-  value that is nothing but a variable may become a number or a boolean.
+  value that is nothing but a variable may become a number or a boolean; within \`[ ]\` and \`{ }\` variables need quotes.
 - **Paths** are relative to the configuration file. Secrets are always files of their own.
 - **Names** (\`<name>\`) are 1 to 64 letters, digits, \`_\` or \`-\`.
 - Unknown keys are refused.

@@ -1,6 +1,7 @@
 import { subjectsOverlap } from "../../subjects/overlap.ts";
 import type { Finding } from "../problem.ts";
 import type { IngestConfig } from "../schema.ts";
+import { checkProof } from "./proof.ts";
 import type { Scope } from "./scope.ts";
 import { streamFilter } from "./streams.ts";
 
@@ -27,24 +28,4 @@ function checkSubject(scope: Scope, path: PropertyKey[], ingest: IngestConfig): 
     const problem = `overlaps the subjects of stream "${name}" (${filter}): what nodes send there would be stored unproven`;
     return [{ path: at, value: subject, problem, fix: "give the stream subjects that no node may publish to" }];
   });
-}
-
-function checkProof(scope: Scope, path: PropertyKey[], { kind, proof }: IngestConfig): Finding[] {
-  const refuse = (problem: string, fix: string): Finding[] => [{ path, value: proof, problem, fix }];
-  if (kind !== "reply" && proof === "hash") {
-    return refuse(`a ${kind} is proven by its signature, never by a hash`, "write proof: signature");
-  }
-  if (kind !== "registration" && proof === "none") {
-    return refuse(`a ${kind} is never taken without proof`, `write proof: ${kind === "reply" ? "hash" : "signature"}`);
-  }
-  if (!scope.isTrustKnown) return [];
-  const { v1, v2 } = scope.config.trust;
-  if (proof === "none" && v1?.allowInsecureRegistration !== true) {
-    const fix = "write proof: signature, or trust.v1.allowInsecureRegistration: true";
-    return refuse("unsigned registrations are not let in by `trust`", fix);
-  }
-  if (kind === "reply" && proof === "signature" && v1 !== undefined && v2 === undefined) {
-    return refuse("a v1 reply never carries a signature, and v2 is not trusted", "write proof: hash");
-  }
-  return [];
 }

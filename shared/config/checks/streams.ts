@@ -5,6 +5,7 @@ import { KEPT_SECTIONS, keptConnection, keptFilter, streamName } from "../names.
 import type { Config, IngestConfig, StreamConfig } from "../schema.ts";
 import { durationText } from "../units.ts";
 import { feedingIngests } from "./flow.ts";
+import { checkProof, provesSender } from "./proof.ts";
 import { pairs, type Scope } from "./scope.ts";
 
 /** The wildcard subject of a stream. */
@@ -63,7 +64,10 @@ function overlapping(first: StoredStream, second: StoredStream): Finding[] {
 function checkTemplate(scope: Scope, name: string, stream: StreamConfig): Finding[] {
   const path = ["streams", name, "subject"];
   const template = compileTemplate(stream.subject);
-  return feedingIngests(scope.config, name).flatMap(([ingestName, ingest]) => [
+  const feeds = feedingIngests(scope.config, name);
+  // What an ingest with an impossible proof would mean for the stream is no news.
+  const sound = feeds.filter(([ingestName, ingest]) => checkProof(scope, ["ingest", ingestName], ingest).length === 0);
+  return sound.flatMap(([ingestName, ingest]) => [
     ...checkSender(stream, template, { path, ingestName, ingest }),
     ...checkReplyFacts(template, { path, ingestName, ingest }),
   ]);
@@ -80,11 +84,6 @@ function checkSender(stream: StreamConfig, template: SubjectTemplate, { path, in
   const problem = `puts the sender into the subject, but nothing proves it in ingest "${ingestName}" (${ingest.kind}, proof ${ingest.proof})`;
   const fix = "leave {sender} out, or accept a self-declared name with allowUnprovenSender: true";
   return [{ path, value: stream.subject, problem, fix }];
-}
-
-/** A request proves its caller; its sender is only what it says of itself. */
-function provesSender({ kind, proof }: IngestConfig): boolean {
-  return kind !== "request" && proof === "signature";
 }
 
 function checkReplyFacts(template: SubjectTemplate, { path, ingestName, ingest }: Feed): Finding[] {

@@ -11,6 +11,8 @@ export interface ConfigDocument {
   place(finding: Finding): ConfigProblem;
 }
 
+const SYNTAX_FIX = "mend the syntax (within [ ] and { } a ${variable} has to be quoted)";
+
 export interface ConfigSource {
   readonly text: string;
   /** For messages; nothing is read from it. */
@@ -22,7 +24,7 @@ export interface ConfigSource {
 export function readDocument({ text, file, env }: ConfigSource): ConfigDocument {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) throw new ConfigError(document.errors.map((error) => syntaxProblem(error)));
+  if (document.errors.length > 0) throw new ConfigError(firstOfEachLine(document.errors.map(syntaxProblem)));
   const findings = interpolate(document, env);
   return { file, value: toPlain(), findings, place: placed };
 
@@ -32,7 +34,7 @@ export function readDocument({ text, file, env }: ConfigSource): ConfigDocument 
 
   function syntaxProblem(error: { readonly message: string; readonly pos: [number, number] }): ConfigProblem {
     const problem = `is not readable as YAML: ${error.message.trim()}`;
-    return { file, path: "", line: lineOf(error.pos[0]), value: "", problem, fix: "mend the syntax" };
+    return { file, path: "", line: lineOf(error.pos[0]), value: "", problem, fix: SYNTAX_FIX };
   }
 
   function toPlain(): unknown {
@@ -49,6 +51,11 @@ export function readDocument({ text, file, env }: ConfigSource): ConfigDocument 
     const line = offset === null ? {} : { line: lineOf(offset) };
     return { ...unplaced(file, finding), ...line };
   }
+}
+
+/** One slip makes the parser stumble over the rest of the line. */
+function firstOfEachLine(problems: readonly ConfigProblem[]): readonly ConfigProblem[] {
+  return problems.filter(({ line }, index) => problems.findIndex((other) => other.line === line) === index);
 }
 
 /** Where the key of the path stands, or the nearest thing above it that is in the text; null for an empty document. */
