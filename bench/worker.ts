@@ -1,7 +1,7 @@
 import { pathToFileURL } from "node:url";
 import { connect } from "nats";
 import { JobConsumer } from "../functions/consumer/job-consumer.ts";
-import { ReplyInbox } from "../shared/jetstream/replies.ts";
+import { makeChannel } from "../shared/jetstream/channel.ts";
 import { defineHandler } from "../shared/jobs/handler.ts";
 import { createLogger } from "../shared/telemetry/log.ts";
 import { type ConsumerResult, fillQueue, runByHand, startClock } from "./queue.ts";
@@ -14,7 +14,7 @@ export async function benchWorker(server: { readonly url: string }, count: numbe
   const connection = await connect({ servers: server.url });
   try {
     await fillQueue(connection, STREAM, count);
-    const channel = { connection, replies: new ReplyInbox(connection, 5_000, now) };
+    const channel = makeChannel(connection, 5_000, now);
     let allDone = (): void => {};
     const finished = new Promise<void>((resolve) => {
       allDone = resolve;

@@ -1,6 +1,5 @@
 import { type Connection, watchConnection } from "../../shared/jetstream/connect.ts";
-import type { PublishChannel } from "../../shared/jetstream/publish-once.ts";
-import { ReplyInbox } from "../../shared/jetstream/replies.ts";
+import { type Channel, makeChannel } from "../../shared/jetstream/channel.ts";
 import type { Logger } from "../../shared/telemetry/log.ts";
 
 /** Whoever has to know that a connection was lost and came back. */
@@ -27,14 +26,14 @@ export class WorkerConnections {
   /** Why the worker is not ready, by connection. */
   readonly problems = new Map<string, string>();
   readonly #context: Context;
-  readonly #open = new Map<string, Promise<PublishChannel>>();
+  readonly #open = new Map<string, Promise<Channel>>();
   readonly #listeners = new Map<Connection, Set<ConnectionListener>>();
 
   constructor(context: Context) {
     this.#context = context;
   }
 
-  get(name: string): Promise<PublishChannel> {
+  get(name: string): Promise<Channel> {
     const known = this.#open.get(name);
     if (known !== undefined) return known;
     const opening = this.#connect(name);
@@ -62,10 +61,10 @@ export class WorkerConnections {
     await Promise.all(channels.map((channel) => (channel.status === "fulfilled" ? closeChannel(channel.value) : null)));
   }
 
-  async #connect(name: string): Promise<PublishChannel> {
+  async #connect(name: string): Promise<Channel> {
     const connection = await this.#context.connect(name);
     void this.#watch(name, connection);
-    return { connection, replies: new ReplyInbox(connection, REPLY_TIMEOUT_MS, this.#context.now) };
+    return makeChannel(connection, REPLY_TIMEOUT_MS, this.#context.now);
   }
 
   async #watch(name: string, connection: Connection): Promise<void> {
@@ -105,7 +104,7 @@ async function isAnswering(connection: Connection, timeoutMs: number): Promise<b
   return answered;
 }
 
-async function closeChannel({ connection, replies }: PublishChannel): Promise<void> {
+async function closeChannel({ connection, replies }: Channel): Promise<void> {
   if (!connection.isClosed()) replies.close();
   await connection.close();
 }

@@ -6,7 +6,7 @@ import { type SettleSettings, settle } from "../../shared/jetstream/settle.ts";
 import type { Decision } from "../../shared/jobs/outcome.ts";
 import type { SettledOutcome } from "./events.ts";
 import { prefetchOf } from "./job.ts";
-import { type Run, type RunSettings, startRun } from "./run.ts";
+import { Run, type RunSettings } from "./run.ts";
 
 export interface JobConsumerSettings extends RunSettings, SettleSettings {
   /** A drain takes what is there; a worker waits for more. */
@@ -112,9 +112,9 @@ export class JobConsumer {
       this.#lost(delivery);
       return;
     }
-    const run = startRun(this.#settings, delivery, Math.min(job.timeoutMs, leaseMs));
+    const run = new Run(this.#settings, delivery);
     this.#running.add(run);
-    const decision = await run.decision;
+    const decision = await run.start(Math.min(job.timeoutMs, leaseMs));
     this.#running.delete(run);
     onEvent({ type: "ran", job: job.name, runMs: now() - startedAt });
     void (decision === "returned"

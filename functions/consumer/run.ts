@@ -1,7 +1,7 @@
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import { RunTimeoutError, WorkerStoppingError } from "../../shared/jobs/errors.ts";
 import type { InputIssue, Prepared } from "../../shared/jobs/handler.ts";
-import { type Decision, decide, decideFailure, type Outcome } from "../../shared/jobs/outcome.ts";
+import { type Attempt, type Decision, decide, decideFailure, type Outcome } from "../../shared/jobs/outcome.ts";
 import { DeliveredMessage } from "./message.ts";
 import { RunContext, type RunTools } from "./run-context.ts";
 
@@ -15,62 +15,82 @@ export interface RunSettings extends RunTools {
   readonly random: () => number;
 }
 
-/** A run that may be under way. `returned`: it was stopped and says nothing about its message. */
-export interface Run {
-  readonly decision: Promise<Decision | "returned">;
-  /** Ends the run early: its message is to be given back. */
-  stop(): void;
-}
+/** `returned`: the run was stopped and says nothing about its message. */
+export type RunEnd = Decision | "returned";
 
 const MOST_ISSUES_TOLD = 10;
 /** Longer timers fire at once (Node keeps them in 32 bits). */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Runs the job's handler on one delivery, for at most `budgetMs`. The decision never rejects. */
-export function startRun(settings: RunSettings, delivery: Delivery, budgetMs: number): Run {
-  const prepared = prepare(settings, delivery);
-  if (!prepared.ok) {
-    settings.onEvent({ type: "invalid_input", job: settings.job.name });
-    return { decision: Promise.resolve(invalid(prepared.issues)), stop: () => {} };
+/** One run of the job's handler on a delivery. */
+export class Run {
+  readonly #settings: RunSettings;
+  readonly #delivery: Delivery;
+  #context: RunContext | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #end: ((end: RunEnd) => void) | null = null;
+
+  constructor(settings: RunSettings, delivery: Delivery) {
+    this.#settings = settings;
+    this.#delivery = delivery;
   }
-  const context = new RunContext(settings, delivery, settings.wallNow() + budgetMs);
-  let stop = (): void => {};
-  const decision = new Promise<Decision | "returned">((resolve) => {
-    const attempt = () => ({ number: context.attempt, policy: settings.job.retry, random: settings.random() });
-    const endEarly = (reason: Error, result: Decision | "returned"): void => {
-      clearTimeout(timer);
-      context.end(reason);
-      resolve(result); // what the handler returns later finds the promise settled
-    };
-    const timer = setTimeout(
-      () => {
-        const error = new RunTimeoutError(budgetMs);
-        endEarly(error, decideFailure(error, attempt()));
-      },
-      Math.min(budgetMs, LONGEST_TIMER_MS),
-    );
-    stop = () => endEarly(new WorkerStoppingError(), "returned");
-    outcomeOf(prepared, context)
-      .then(
-        (outcome) => resolve(decide(outcome, attempt())),
-        (error: unknown) => resolve(decideFailure(error, attempt())),
-      )
-      .finally(() => clearTimeout(timer));
-  });
-  return { decision, stop: () => stop() };
-}
 
-function prepare({ job, unwrap }: RunSettings, delivery: Delivery): Prepared {
-  const body = job.handler.input === "bytes" ? delivery.data : unwrap(delivery.data);
-  return job.handler.prepare(body, (data) => new DeliveredMessage(delivery, data));
-}
+  /** Runs the handler for at most `budgetMs`; call it once. Never rejects. */
+  start(budgetMs: number): Promise<RunEnd> {
+    const { job, onEvent, wallNow } = this.#settings;
+    const prepared = this.#prepare();
+    if (!prepared.ok) {
+      onEvent({ type: "invalid_input", job: job.name });
+      return Promise.resolve(invalid(prepared.issues));
+    }
+    const context = new RunContext(this.#settings, this.#delivery, wallNow() + budgetMs);
+    this.#context = context;
+    this.#timer = setTimeout(() => this.#timeOut(budgetMs), Math.min(budgetMs, LONGEST_TIMER_MS));
+    return new Promise((resolve) => {
+      this.#end = resolve; // only the first end counts: what comes later finds the promise settled
+      void this.#execute(prepared, context);
+    });
+  }
 
-/** Done means that everything the run published is stored, whether the handler waited for it or not. */
-async function outcomeOf(prepared: Prepared & { readonly ok: true }, context: RunContext): Promise<Outcome> {
-  const outcome = await prepared.run(context);
-  const stored = context.stored();
-  if (stored !== null) await stored;
-  return outcome;
+  /** Ends the run early: its message is to be given back. */
+  stop(): void {
+    this.#context?.end(new WorkerStoppingError());
+    this.#finish("returned");
+  }
+
+  #prepare(): Prepared {
+    const { job, unwrap } = this.#settings;
+    const body = job.handler.input === "bytes" ? this.#delivery.data : unwrap(this.#delivery.data);
+    return job.handler.prepare(body, (data) => new DeliveredMessage(this.#delivery, data));
+  }
+
+  /** Done means that everything the run published is stored, whether the handler waited for it or not. */
+  async #execute(prepared: Prepared & { readonly ok: true }, context: RunContext): Promise<void> {
+    try {
+      const outcome: Outcome = await prepared.run(context);
+      const stored = context.stored();
+      if (stored !== null) await stored;
+      this.#finish(outcome.type === "done" ? outcome : decide(outcome, this.#attempt()));
+    } catch (error) {
+      this.#finish(decideFailure(error, this.#attempt()));
+    }
+  }
+
+  #timeOut(budgetMs: number): void {
+    const error = new RunTimeoutError(budgetMs);
+    this.#context?.end(error);
+    this.#finish(decideFailure(error, this.#attempt()));
+  }
+
+  #finish(end: RunEnd): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#end?.(end);
+  }
+
+  #attempt(): Attempt {
+    const { job, random } = this.#settings;
+    return { number: this.#delivery.deliveryCount, policy: job.retry, random: random() };
+  }
 }
 
 function invalid(issues: readonly InputIssue[]): Decision {

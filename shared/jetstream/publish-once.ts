@@ -1,4 +1,5 @@
 import { headers as makeHeaders, type NatsConnection } from "nats";
+import type { Channel } from "./channel.ts";
 import { type PubAckResult, readPubAck } from "./puback.ts";
 import type { ReplyInbox } from "./replies.ts";
 
@@ -42,6 +43,11 @@ export function publishConfirmed(
 /** As `publishConfirmed`, for callers that wait for one message; never rejects. */
 export function publishOnce(channel: PublishChannel, publication: Publication): Promise<PubAckResult> {
   return new Promise((resolve) => publishConfirmed(channel, publication, resolve));
+}
+
+/** As `publishOnce`, sent together with whatever else goes out in this turn of the event loop. */
+export function publishTogether(channel: Channel, publication: Publication): Promise<PubAckResult> {
+  return new Promise((resolve) => channel.outbox.add(() => publishConfirmed(channel, publication, resolve)));
 }
 
 function publicationHeaders({ headers: given, id, stream }: Publication) {

@@ -1,5 +1,6 @@
 import type { Decision } from "../jobs/outcome.ts";
-import { ACK, type AckChannel, acknowledge, nak, TERM } from "./acknowledge.ts";
+import { ACK, acknowledge, nak, TERM } from "./acknowledge.ts";
+import type { Channel } from "./channel.ts";
 import { copyToDeadLetters, type DeadLetterTarget, type Death } from "./dead-letter.ts";
 import type { Delivery } from "./delivery.ts";
 
@@ -13,7 +14,7 @@ export type Settled =
   /** The dead-letter stream did not take the copy, so the message was handed back. */
   | "not_copied";
 
-export interface SettleSettings extends AckChannel {
+export interface SettleSettings extends Channel {
   readonly ackWaitMs: number;
   readonly deadLetters: DeadLetterTarget;
   /** Monotonic milliseconds. */
@@ -38,7 +39,7 @@ export function leaseIsOver({ ackWaitMs, now }: SettleSettings, delivery: Delive
 }
 
 /** Turns a decision into the one acknowledgement JetStream understands, confirmed by the server. Never rejects. */
-export async function settle(settings: SettleSettings, settlement: Settlement): Promise<Settled> {
+export function settle(settings: SettleSettings, settlement: Settlement): Promise<Settled> {
   const { delivery, decision } = settlement;
   const most = MOST_SENDS[decision.type];
   switch (decision.type) {
@@ -64,7 +65,7 @@ async function bury(settings: SettleSettings, { delivery, death }: Settlement): 
 
 interface Acknowledgement {
   readonly delivery: Delivery;
-  readonly verb: string;
+  readonly verb: string | Uint8Array;
   /** How often it is sent at most. */
   readonly most: number;
 }

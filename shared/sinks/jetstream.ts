@@ -1,5 +1,6 @@
 import { SinkRefusedError, SinkUnavailableError } from "../jobs/errors.ts";
-import { type PublishChannel, publishOnce } from "../jetstream/publish-once.ts";
+import type { Channel } from "../jetstream/channel.ts";
+import { publishTogether } from "../jetstream/publish-once.ts";
 import type { PubAckResult } from "../jetstream/puback.ts";
 import type { SubjectFacts, SubjectTemplate } from "../subjects/template.ts";
 import type { OutboundMessage, Receipt, Sink } from "./sink.ts";
@@ -16,14 +17,20 @@ export interface JetStreamSinkSettings {
  * Stores messages in a stream under its subject template, whose facts come from the message's `Choria-*` headers. The
  * connection and its reply inbox belong to the caller: disposing of the sink only ends its use.
  */
-export function jetStreamSink(channel: PublishChannel, { name, stream, subject }: JetStreamSinkSettings): Sink {
+export function jetStreamSink(channel: Channel, { name, stream, subject }: JetStreamSinkSettings): Sink {
   let disposed = false;
   return {
     name,
     async write({ id, headers, body }, signal) {
       signal.throwIfAborted();
       if (disposed) throw new SinkUnavailableError(name, { cause: new Error("the sink has been disposed of") });
-      const published = publishOnce(channel, { stream, id, headers, body, subject: subject.render(facts(headers)) });
+      const published = publishTogether(channel, {
+        stream,
+        id,
+        headers,
+        body,
+        subject: subject.render(facts(headers)),
+      });
       return receipt(name, await unlessAborted(published, signal));
     },
     async [Symbol.asyncDispose]() {

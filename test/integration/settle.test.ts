@@ -38,9 +38,8 @@ async function setup(t: Parameters<typeof startNats>[0]): Promise<Setup> {
       );
     },
     settle(delivery, decision, changes = {}) {
-      const { connection, replies } = queue;
-      const deadLetters = { channel: { connection, replies }, stream: "DEAD", subjectPrefix: "DEAD" };
-      const common = { connection, replies, deadLetters, ackWaitMs: 30_000, now: () => performance.now() };
+      const deadLetters = { channel: queue.channel, stream: "DEAD", subjectPrefix: "DEAD" };
+      const common = { ...queue.channel, deadLetters, ackWaitMs: 30_000, now: () => performance.now() };
       return settle({ ...common, ...changes }, { delivery, decision, death });
     },
   };
@@ -153,11 +152,12 @@ test("after the lease nothing is sent: the message may be in other hands", async
 });
 
 test("an ack whose confirmation is lost is sent again", async (t) => {
-  const { deliver, settle, replies, messages, acks } = await setup(t);
+  const { deliver, settle, channel, messages, acks } = await setup(t);
   const delivery = await deliver("a");
 
   const settling = settle(delivery, { type: "done" });
-  replies.abandon(); // as after a disconnect: the first confirmation will not be recognised
+  await new Promise(setImmediate); // sent with the end of this turn
+  channel.replies.abandon(); // as after a disconnect: the first confirmation will not be recognised
 
   assert.equal(await settling, "confirmed");
   assert.equal(await messages(), 0);
@@ -173,24 +173,21 @@ test("acks of a consumer that is gone are unconfirmed, and nothing throws", asyn
 });
 
 test("headers that came with a message never steer a publish", async (t) => {
-  const { connection, replies, messages, jsm } = await setup(t);
+  const { channel, messages, jsm } = await setup(t);
   const { publishOnce } = await import("../../shared/jetstream/publish-once.ts");
 
-  const result = await publishOnce(
-    { connection, replies },
-    {
-      subject: "DEAD.x",
-      stream: "DEAD",
-      id: "1",
-      headers: [
-        ["Nats-Rollup", "all"],
-        ["nats-expected-last-sequence", "77"],
-        ["Nats-Msg-Id", "other"],
-        ["Choria-Sender", "n1"],
-      ],
-      body: Buffer.from("x"),
-    },
-  );
+  const result = await publishOnce(channel, {
+    subject: "DEAD.x",
+    stream: "DEAD",
+    id: "1",
+    headers: [
+      ["Nats-Rollup", "all"],
+      ["nats-expected-last-sequence", "77"],
+      ["Nats-Msg-Id", "other"],
+      ["Choria-Sender", "n1"],
+    ],
+    body: Buffer.from("x"),
+  });
 
   assert.deepEqual(result, { stored: true, sequence: 1, duplicate: false });
   assert.equal(await messages("DEAD"), 1);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { JetStreamManager } from "nats";
-import { ReplyInbox } from "../../shared/jetstream/replies.ts";
+import { makeChannel } from "../../shared/jetstream/channel.ts";
 import { SinkUnavailableError } from "../../shared/jobs/errors.ts";
 import { jetStreamSink } from "../../shared/sinks/jetstream.ts";
 import { compileTemplate } from "../../shared/subjects/template.ts";
@@ -13,12 +13,12 @@ async function setup(t: TestContext, subject = "out.{sender}"): Promise<SinkUnde
   const jsm = await nats.jsm();
   await jsm.streams.add({ name: "OUT", subjects: ["out.>"] });
   const connection = await nats.connect();
-  const replies = new ReplyInbox(connection, 1_000, () => performance.now());
-  t.after(() => replies.close());
+  const channel = makeChannel(connection, 1_000, () => performance.now());
+  t.after(() => channel.replies.close());
   const template = compileTemplate(subject);
   return {
     jsm,
-    sink: jetStreamSink({ connection, replies }, { name: "store", stream: "OUT", subject: template }),
+    sink: jetStreamSink(channel, { name: "store", stream: "OUT", subject: template }),
     stored: () => readAll(jsm),
     breakTarget: async () => void (await jsm.streams.delete("OUT")),
     refused: makeOutbound({ body: new Uint8Array((connection.info?.max_payload ?? 0) + 1) }),

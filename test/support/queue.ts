@@ -6,7 +6,7 @@ import {
   type NatsConnection,
   RetentionPolicy,
 } from "nats";
-import { ReplyInbox } from "../../shared/jetstream/replies.ts";
+import { type Channel, makeChannel } from "../../shared/jetstream/channel.ts";
 import type { TestNats } from "./nats.ts";
 
 /** A work queue with one durable pull consumer on a server, and the wire's view of its acks. */
@@ -14,7 +14,7 @@ export interface TestQueue {
   readonly stream: string;
   readonly durable: string;
   readonly connection: NatsConnection;
-  readonly replies: ReplyInbox;
+  readonly channel: Channel;
   readonly jsm: JetStreamManager;
   /** Stores a message; returns its sequence. */
   put(body: string | Uint8Array, headers?: Readonly<Record<string, string>>): Promise<number>;
@@ -51,7 +51,7 @@ export async function makeQueue(nats: TestNats, options: QueueOptions = {}): Pro
     stream: "JOBS",
     durable: "work",
     connection,
-    replies: new ReplyInbox(connection, 2_000, () => performance.now()),
+    channel: makeChannel(connection, 2_000, () => performance.now()),
     jsm,
     acks,
     async put(body, given = {}) {
