@@ -1,0 +1,74 @@
+import { createPrivateKey, type KeyObject } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import type { V1Credential, V2Credential } from "../../shared/choria/compose.ts";
+import { type Vector, vectorSchema } from "../../shared/choria/conformance.ts";
+import type { TrustSettings, V1TrustSettings, V2TrustSettings } from "../../shared/choria/settings.ts";
+
+const FOLDER = new URL("../fixtures/vectors/", import.meta.url);
+const ED25519_PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
+
+/** When the vectors' messages are alive. */
+export const VECTOR_NOW_MS = Date.parse("2026-06-01T12:00:00Z");
+
+export function vectorFile(path: string): string {
+  return readFileSync(new URL(path, FOLDER), "utf8");
+}
+
+export function readVectors(): readonly (Vector & { readonly go_verdict: { readonly adapter_output?: unknown } })[] {
+  const names = readdirSync(FOLDER).filter((name) => name.endsWith(".json"));
+  return names.map((name) => {
+    const json = JSON.parse(vectorFile(name));
+    return { ...vectorSchema.parse(json), go_verdict: json.go_verdict };
+  });
+}
+
+export function vectorBytes(name: string): Buffer {
+  return Buffer.from(JSON.parse(vectorFile(`${name}.json`)).raw, "base64");
+}
+
+export function v1Credential(name: string): V1Credential {
+  const privateKey = createPrivateKey(vectorFile(`keys/v1-${name}.key.pem`));
+  return { certPem: vectorFile(`keys/v1-${name}.pem`), privateKey };
+}
+
+export function v2Credential(name: string): V2Credential {
+  return { token: vectorFile(`keys/v2-${name}.jwt`).trim(), privateKey: ed25519Private(name) };
+}
+
+export function ed25519Private(name: string): KeyObject {
+  const seed = Buffer.from(vectorFile(`keys/v2-${name}.key`).trim(), "hex").subarray(0, 32);
+  return createPrivateKey({ key: Buffer.concat([ED25519_PKCS8, seed]), format: "der", type: "pkcs8" });
+}
+
+/** Trust in the vectors' CA and organisation, both protocols enabled. */
+export function makeTrustSettings(changes: TrustChanges = {}): TrustSettings {
+  const { v1, v2, ...rest } = changes;
+  return {
+    v1: {
+      caPem: vectorFile("keys/v1-ca.pem"),
+      crlPem: "",
+      allow: ["\\.mcollective$", "\\.choria$"],
+      privileged: ["\\.privileged.mcollective$", "\\.privileged.choria$"],
+      nodes: ["^[a-z0-9.-]+\\.example\\.net$"],
+      allowInsecureRegistration: false,
+      ...v1,
+    },
+    v2: {
+      issuers: { choria: vectorFile("keys/v2-org.pub").trim() },
+      trustedSigners: null,
+      requireSignedReplies: true,
+      delegatorsMayNameAnyCaller: false,
+      ...v2,
+    },
+    collectives: ["mcollective"],
+    ttl: { minSeconds: 1, maxSeconds: 3_600 },
+    limits: { maxBytes: 1_048_576, maxDepth: 32 },
+    cacheEntries: 100,
+    ...rest,
+  };
+}
+
+interface TrustChanges extends Partial<Omit<TrustSettings, "v1" | "v2">> {
+  readonly v1?: Partial<V1TrustSettings>;
+  readonly v2?: Partial<V2TrustSettings>;
+}

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CredentialCache } from "../../../shared/choria/cache.ts";
+import { createTrust } from "../../../shared/choria/trust.ts";
+import { validate } from "../../../shared/choria/validate.ts";
+import { makeTrustSettings, VECTOR_NOW_MS, vectorBytes, vectorFile } from "../../support/vectors.ts";
+
+const makeEntry = (name: string, notBeforeMs = 0, expiresMs = 100) => ({ name, notBeforeMs, expiresMs });
+
+test("an entry is used from its first moment until just before it expires", () => {
+  const cases: readonly [number, boolean][] = [
+    [9, false],
+    [10, true],
+    [19, true],
+    [20, false],
+  ];
+  for (const [nowMs, isUsed] of cases) {
+    const cache = new CredentialCache<ReturnType<typeof makeEntry>>(2);
+    cache.set("a", makeEntry("a", 10, 20));
+    assert.equal(cache.get("a", nowMs) !== undefined, isUsed, `at ${nowMs}`);
+  }
+});
+
+test("an expired entry is forgotten when it is asked for", () => {
+  const cache = new CredentialCache<ReturnType<typeof makeEntry>>(2);
+  cache.set("a", makeEntry("a"));
+  cache.get("a", 100);
+  assert.equal(cache.size, 0);
+});
+
+test("the cache never outgrows its bound and forgets the least recently used", () => {
+  const cache = new CredentialCache<ReturnType<typeof makeEntry>>(2);
+  cache.set("a", makeEntry("a"));
+  cache.set("b", makeEntry("b"));
+  cache.get("a", 1);
+  cache.set("c", makeEntry("c"));
+  assert.equal(cache.size, 2);
+  assert.deepEqual(
+    ["a", "b", "c"].map((key) => cache.get(key, 1)?.name),
+    ["a", undefined, "c"],
+  );
+});
+
+test("proven certificates and tokens are remembered, refused ones are not", async () => {
+  const trust = createTrust(makeTrustSettings());
+  for (const name of ["v1-request-valid", "v1-wrong-ca", "v1-expired-cert", "v2-request-valid", "v2-token-expired"]) {
+    await validate(vectorBytes(name), "request", trust, VECTOR_NOW_MS);
+  }
+  assert.deepEqual([trust.v1?.proven.size, trust.v2?.proven.size], [1, 1]);
+});
+
+test("allow lists are judged per message, also for a remembered certificate", async () => {
+  const trust = createTrust(makeTrustSettings());
+  await validate(vectorBytes("v1-request-valid"), "request", trust, VECTOR_NOW_MS);
+  const verdict = await validate(vectorBytes("v1-caller-not-cert"), "request", trust, VECTOR_NOW_MS);
+  assert.equal(verdict.ok ? "ok" : verdict.rejection.code, "caller_mismatch");
+});
+
+test("a revoked certificate is refused as soon as trust is reloaded", async () => {
+  const raw = vectorBytes("v1-revoked-cert");
+  const before = await validate(raw, "request", createTrust(makeTrustSettings()), VECTOR_NOW_MS);
+  const reloaded = createTrust(makeTrustSettings({ v1: { crlPem: vectorFile("keys/v1-ca.crl.pem") } }));
+  const after = await validate(raw, "request", reloaded, VECTOR_NOW_MS);
+  assert.equal(before.ok, true);
+  assert.equal(after.ok ? "ok" : after.rejection.code, "cert_revoked");
+});
+
+test("a remembered token is refused once it expires", async () => {
+  const trust = createTrust(makeTrustSettings());
+  const raw = vectorBytes("v2-request-valid");
+  const early = await validate(raw, "request", trust, VECTOR_NOW_MS);
+  const late = await validate(raw, "request", trust, Date.parse("2099-01-01T00:00:00Z"));
+  assert.deepEqual([early.ok, late.ok ? "ok" : late.rejection.code], [true, "token_expired"]);
+});
