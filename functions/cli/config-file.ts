@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { TrustSettings } from "../../shared/choria/settings.ts";
 import type { ConfigFiles } from "../../shared/config/files.ts";
-import { loadConfig, loadTrust } from "../../shared/config/load.ts";
+import { loadConfig } from "../../shared/config/load.ts";
 import type { ConfigSource } from "../../shared/config/parse/document.ts";
 import type { Environment } from "../../shared/config/parse/interpolate.ts";
 import { ConfigError } from "../../shared/config/problem.ts";
@@ -21,11 +20,6 @@ export function openConfigFile(path: string, env: Environment): OpenConfig {
   const files = filesBeside(path);
   const config = loadConfig(readConfigFile(path, env), files);
   return { path, config, resolved: resolveFiles(config, files) };
-}
-
-/** Reads the `trust` section alone and its files. Throws `ConfigError`. */
-export function openTrustFile(path: string, env: Environment): TrustSettings {
-  return loadTrust(readConfigFile(path, env), filesBeside(path));
 }
 
 /** The text of a configuration file, "-" being standard input. Throws `ConfigError` when it cannot be read. */

@@ -5,12 +5,12 @@ const SECRET_NAME = /(?:password|passwd|secret|token|seed|nkey|credentials?)$/i;
 const USER_INFO = /([a-z][a-z0-9+.-]*:\/\/)\S*@/gi;
 const LONGEST_SHOWN = 100;
 
-export function isSecretName(name: string): boolean {
+function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name);
 }
 
 /** User and password in every URL of the text become `***`. */
-export function maskUrls(text: string): string {
+function maskUrls(text: string): string {
   return text.replace(USER_INFO, `$1${MASK}@`);
 }
 

@@ -275,4 +275,3 @@ export type TrustConfig = z.output<typeof trustSchema>;
 export type IngestConfig = Config["ingest"][string];
 export type StreamConfig = Config["streams"][string];
 export type JobConfig = Config["jobs"][string];
-export type SinkConfig = Config["sinks"][string];
