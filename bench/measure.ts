@@ -14,9 +14,11 @@ export class Meter {
   #startedAt = 0;
   #cpuAtStart: NodeJS.CpuUsage = { user: 0, system: 0 };
   #finish: (measured: Measured) => void = () => {};
+  readonly #onCount: (done: number) => void;
   readonly finished: Promise<Measured>;
 
-  constructor(total: number, warmUp: number) {
+  constructor(total: number, warmUp: number, onCount: (done: number) => void) {
+    this.#onCount = onCount;
     this.#total = total;
     this.#warmUp = warmUp;
     this.finished = new Promise((resolve) => {
@@ -24,12 +26,9 @@ export class Meter {
     });
   }
 
-  get done(): number {
-    return this.#done;
-  }
-
   count(): void {
     this.#done += 1;
+    this.#onCount(this.#done);
     if (this.#done === this.#warmUp) {
       this.#startedAt = performance.now();
       this.#cpuAtStart = process.cpuUsage();
