@@ -13,7 +13,7 @@ import {
 import { TrustError } from "../../shared/choria/trust-error.ts";
 
 /** A folder that is none of test vectors; the message names the file and what is wrong with it. */
-export class VectorFolderError extends Error {
+class VectorFolderError extends Error {
   override readonly name = "VectorFolderError";
 }
 

@@ -62,7 +62,16 @@ test("depth is counted over objects and lists", () => {
   const nested = (depth: number) => `${'{"x":['.repeat(depth / 2)}${"]}".repeat(depth / 2)}`;
   assert.notEqual(readJson(nested(8), FIELDS, 8), "depth");
   assert.equal(readJson(nested(10), FIELDS, 8), "depth");
-  assert.equal(readJson("[".repeat(200_000) + "]".repeat(200_000), FIELDS, 8), "depth");
+});
+
+test("brackets in strings do not count as depth, however long the text", () => {
+  const text = JSON.stringify({ x: "[{".repeat(20_000), y: `\\"${"[".repeat(20_000)}` });
+  assert.equal(typeof readJson(text, FIELDS, 8), "object");
+});
+
+test("a megabyte of brackets is refused without being parsed", () => {
+  assert.equal(readJson("[".repeat(1_048_576), FIELDS, 8), "depth");
+  assert.equal(readJson(`"${"\\".repeat(500_000)}`, FIELDS, 8), "syntax");
 });
 
 test("whatever JSON.parse takes, the scan ends and finds nothing wrong with distinct keys", () => {
