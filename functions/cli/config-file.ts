@@ -1,5 +1,8 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import type { TrustSettings } from "../../shared/choria/settings.ts";
+import { createTrust } from "../../shared/choria/trust.ts";
+import { TrustError } from "../../shared/choria/trust-error.ts";
 import type { ConfigFiles } from "../../shared/config/files.ts";
 import { loadConfig } from "../../shared/config/load.ts";
 import type { ConfigSource } from "../../shared/config/parse/document.ts";
@@ -19,7 +22,22 @@ export interface OpenConfig {
 export function openConfigFile(path: string, env: Environment): OpenConfig {
   const files = filesBeside(path);
   const config = loadConfig(readConfigFile(path, env), files);
-  return { path, config, resolved: resolveFiles(config, files) };
+  const resolved = resolveFiles(config, files);
+  checkTrust(path, resolved.trust);
+  return { path, config, resolved };
+}
+
+/** What only validation knows of certificates and lists is asked of it now, not when the first message comes. */
+function checkTrust(file: string, settings: TrustSettings): void {
+  try {
+    createTrust(settings);
+  } catch (cause) {
+    if (!(cause instanceof TrustError)) throw cause;
+    const fix = "see `trust` in docs/configuration.md";
+    const path = `trust.${cause.setting}`;
+    const problem = cause.message.replace(`${path}: `, "");
+    throw new ConfigError([{ file, path, value: "", problem, fix }], { cause });
+  }
 }
 
 /** The text of a configuration file, "-" being standard input. Throws `ConfigError` when it cannot be read. */

@@ -27,6 +27,7 @@ const CONTENTS: Readonly<Record<string, string>> = {
   token: "s3cr3t\n",
   "bridge.creds": "-----BEGIN NATS USER JWT-----\nx\n------END NATS USER JWT------\n",
   "broken.pem": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+  "short.crl": "-----BEGIN X509 CRL-----\nMIIBdTBf\n-----END X509 CRL-----\n",
   empty: "",
 };
 
