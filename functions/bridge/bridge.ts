@@ -224,8 +224,6 @@ export class Bridge {
         const { subject, receivedAtMs, arrivedAt, data: body } = arrival;
         this.#quarantine?.keep({ ...rejection, ingest: name, subject, receivedAtMs, arrivedAt, body });
       },
-      failed: (error: unknown) =>
-        this.#environment.log.error({ err: error }, "the validator failed: please report this"),
     };
     return new Ingest({ name, kind, proof }, { counters, hand: this.#hand, outlet, trust: () => this.#trust });
   }

@@ -8,10 +8,6 @@ export function count<Label extends string>(tally: Tally<Label>, label: Label): 
   tally[label] = (tally[label] ?? 0) + 1;
 }
 
-export function total(tally: Tally): number {
-  return Object.values(tally).reduce<number>((sum, value) => sum + (value ?? 0), 0);
-}
-
 /** What one ingest has seen since start. received = validated + rejected + overload + in hand. */
 export interface IngestCounters {
   received: number;

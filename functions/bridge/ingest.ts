@@ -25,8 +25,6 @@ export interface Arrival {
 export interface IngestOutlet {
   accept(message: ValidatedMessage, arrival: Arrival): void;
   reject(rejection: Rejection, arrival: Arrival): void;
-  /** A bug of ours, not of the message: the message is refused, and this is said aloud. */
-  failed(error: unknown): void;
 }
 
 /** What all ingests of a bridge hold together; the reader sheds beyond it instead of falling behind. */
@@ -102,12 +100,8 @@ export class Ingest {
       return;
     }
     const done = this.#judged.take();
-    validate(arrival.data, this.settings.kind, this.#trust(), arrival.receivedAtMs).then(
-      (verdict) => done({ verdict, arrival }),
-      (error: unknown) => {
-        this.#outlet.failed(error);
-        done({ verdict: { ok: false, rejection: INTERNAL_FAILURE }, arrival });
-      },
+    void validate(arrival.data, this.settings.kind, this.#trust(), arrival.receivedAtMs).then((verdict) =>
+      done({ verdict, arrival }),
     );
   }
 
@@ -130,8 +124,3 @@ export function tooWeak(message: ValidatedMessage, ingest: IngestSettings): Reje
   const detail = `proof is ${message.proof}, ingest ${ingest.name} requires ${ingest.proof}`;
   return { code: TOO_WEAK[message.proof], detail };
 }
-
-const INTERNAL_FAILURE: Rejection = {
-  code: "bad_message",
-  detail: "the validator failed on this message; see the log",
-};

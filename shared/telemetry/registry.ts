@@ -58,7 +58,7 @@ export async function quantile(histogram: Histogram, share: number): Promise<num
 }
 
 /** `buckets` are pairs of upper bound and cumulative count, in any order. */
-export function quantileOfBuckets(
+function quantileOfBuckets(
   buckets: readonly (readonly [bound: number, count: number])[],
   share: number,
 ): number | null {
