@@ -1,14 +1,24 @@
-// Writes docs/configuration.md from the schemas; with --check says whether it is up to date instead (exit code 1).
+// Writes the generated references in docs/; with --check says whether they are up to date instead (exit code 1).
 import { readFileSync, writeFileSync } from "node:fs";
+import { COMMANDS } from "../functions/cli/commands.ts";
+import { cliReference } from "../functions/cli/reference.ts";
 import { configurationReference } from "../shared/config/reference.ts";
+import { metricsReference } from "../shared/telemetry/reference.ts";
 
-const example = readFileSync(new URL("../docs/example.yaml", import.meta.url), "utf8");
-const target = new URL("../docs/configuration.md", import.meta.url);
-const text = configurationReference(example);
+const docs = new URL("../docs/", import.meta.url);
+const example = readFileSync(new URL("example.yaml", docs), "utf8");
+const references: readonly (readonly [name: string, text: string])[] = [
+  ["configuration.md", configurationReference(example)],
+  ["metrics.md", metricsReference()],
+  ["cli.md", await cliReference(COMMANDS)],
+];
 
-if (!process.argv.includes("--check")) {
-  writeFileSync(target, text);
-} else if (readFileSync(target, "utf8") !== text) {
-  console.error("docs/configuration.md is not what the schemas say: run `npm run docs`");
-  process.exitCode = 1;
+for (const [name, text] of references) {
+  const file = new URL(name, docs);
+  if (!process.argv.includes("--check")) {
+    writeFileSync(file, text);
+  } else if (readFileSync(file, "utf8") !== text) {
+    console.error(`docs/${name} is not what the code says: run \`npm run docs\``);
+    process.exitCode = 1;
+  }
 }
