@@ -10,6 +10,7 @@ export interface LaunchSettings {
   readonly port: number;
   readonly monitorPort: number | null;
   readonly configFile: string | null;
+  readonly ownProcessGroup: boolean;
 }
 
 /** One run of the program. */
@@ -29,7 +30,7 @@ const children = new Set<ChildProcess>();
 /** Starts the program and waits until it takes connections; rejects with what it printed when it does not. */
 export async function launch(settings: LaunchSettings): Promise<Launch> {
   const name = randomUUID();
-  const child = spawnBound(settings.binary, argumentsOf(settings, name));
+  const child = spawnBound(settings.binary, argumentsOf(settings, name), settings.ownProcessGroup);
   const output = collectOutput(child);
   let failure: string | null = null;
   child.once("error", (error) => {
@@ -57,10 +58,13 @@ function argumentsOf({ port, storeDir, monitorPort, configFile }: LaunchSettings
 }
 
 /** Starts a child that goes when this process goes: on exit everywhere; on Linux also when it is killed with -9. */
-function spawnBound(program: string, args: readonly string[]): ChildProcess {
+function spawnBound(program: string, args: readonly string[], ownProcessGroup: boolean): ChildProcess {
   const bound = existsSync(SETPRIV);
   const command = bound ? [SETPRIV, "--pdeathsig", "KILL", program, ...args] : [program, ...args];
-  const child = spawn(command[0] ?? program, command.slice(1), { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command[0] ?? program, command.slice(1), {
+    detached: ownProcessGroup,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   process.off("exit", killChildren).once("exit", killChildren);
   children.add(child);
   child.once("exit", () => children.delete(child));

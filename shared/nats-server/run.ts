@@ -16,6 +16,8 @@ export interface ServerOptions {
   readonly monitor?: boolean;
   /** Further server configuration (accounts, TLS…), in nats-server's own syntax. */
   readonly config?: string;
+  /** Out of reach of the terminal's Ctrl-C, which would end it before whoever uses it could store what is in hand. */
+  readonly ownProcessGroup?: boolean;
 }
 
 export interface RunningServer {
@@ -42,9 +44,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await mkdir(options.storeDir, { recursive: true });
   const monitorPort = options.monitor === true ? await freePort() : null;
   const configFile = options.config === undefined ? null : await writeConfig(options.storeDir, options.config);
-  const { binary, storeDir } = options;
+  const { binary, storeDir, ownProcessGroup = false } = options;
   for (let attempt = 1; ; attempt += 1) {
-    const settings = { binary, storeDir, monitorPort, configFile, port: options.port ?? (await freePort()) };
+    const settings = {
+      binary,
+      storeDir,
+      monitorPort,
+      configFile,
+      ownProcessGroup,
+      port: options.port ?? (await freePort()),
+    };
     try {
       return new ServerProcess(settings, await launch(settings));
     } catch (error) {

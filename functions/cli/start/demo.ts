@@ -27,7 +27,7 @@ export async function startDemo({ env, folder, collective, say }: DemoOptions): 
   const binary = await ensureNatsServer({ env, cacheDir: ".cache", log: say });
   // An older server does not read what a newer one has stored: each version keeps its own.
   const storeDir = join(folder, `jetstream-${binary.version}`);
-  const server = await startServer({ binary: binary.path, storeDir, monitor: true });
+  const server = await startServer({ binary: binary.path, storeDir, monitor: true, ownProcessGroup: true });
   say(`nats-server: running at ${server.url}, its store in ${storeDir}`);
   try {
     const fleetFolder = join(folder, "fleet");

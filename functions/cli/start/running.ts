@@ -15,6 +15,7 @@ import { type Snapshot, takeSnapshot } from "./snapshot.ts";
 /** Name under which the bridge's receiving connection is known to the server. */
 const INGEST_CLIENT = "choria-bridge ingest";
 const POLL_MS = 100;
+const LEAST_FOR_STOPPING_MS = 1_000;
 
 export interface RunningOptions {
   readonly opened: OpenConfig;
@@ -46,12 +47,19 @@ export class Running {
   static async start(options: RunningOptions): Promise<Running> {
     const { opened, apply, log } = options;
     const connections = new Connections(opened);
-    // Read before the bridge receives and the worker takes: what was there before is a term of the ledger.
-    const before = await readStates(opened.config, connections.get);
-    const bridge = await runBridge({ ...opened, apply, log });
-    const hasJobs = Object.keys(opened.config.jobs).length > 0;
-    const worker = hasJobs ? await runWorker(consumerOptions(opened, { only: null, apply, log })) : null;
-    return new Running(options, { connections, bridge, worker, before });
+    let bridge: BridgeService | null = null;
+    try {
+      // Read before the bridge receives and the worker takes: what was there before is a term of the ledger.
+      const before = await readStates(opened.config, connections.get);
+      bridge = await runBridge({ ...opened, apply, log });
+      const hasJobs = Object.keys(opened.config.jobs).length > 0;
+      const worker = hasJobs ? await runWorker(consumerOptions(opened, { only: null, apply, log })) : null;
+      return new Running(options, { connections, bridge, worker, before });
+    } catch (error) {
+      await bridge?.stop(opened.config.bridge.shutdownTimeout);
+      await connections.close(); // what stays open would keep the process, and its exit code, from ending
+      throw error;
+    }
   }
 
   get telemetryUrls(): readonly string[] {
@@ -67,30 +75,46 @@ export class Running {
       bridge: bridge.counters,
       buffered: new Map([...bridge.lanes].map(([name, lane]) => [name, lane.messages])),
       jobs: this.#worker?.worker.counters.jobs ?? new Map(),
-      lag: await this.#lag(),
+      lag: await this.#lag().catch(() => new Map<string, number>()), // a server that is away must not end the view
       latency: p50 === null || p99 === null ? null : { p50Ms: p50 * 1_000, p99Ms: p99 * 1_000 },
     });
   }
 
   /** Stores what is in hand, lets the worker empty its queues within `deadlineMs`, and draws up the books. */
   async finish(fleet: FleetReport | null, deadlineMs: number): Promise<Ledger> {
-    const { opened, monitorUrl } = this.#options;
+    const { config } = this.#options.opened;
     const deadline = performance.now() + deadlineMs;
-    const delivered = monitorUrl === null ? null : await deliveredByServer(monitorUrl, INGEST_CLIENT);
-    await this.#bridge.stop(deadlineMs);
-    while (this.#worker !== null && performance.now() < deadline && (await this.#waiting()) > 0) await pause(POLL_MS);
-    await this.#worker?.stop(Math.max(1_000, deadline - performance.now()));
-    const evidence: Evidence = {
-      config: opened.config,
-      fleet,
-      delivered,
-      bridge: this.#bridge.bridge.counters,
-      jobs: this.#worker?.worker.counters.jobs ?? new Map(),
-      before: this.#before,
-      after: await readStates(opened.config, this.#connections.get),
-    };
-    await this.#connections.close();
-    return ledger(ledgerTerms(evidence));
+    const left = () => Math.max(LEAST_FOR_STOPPING_MS, deadline - performance.now());
+    try {
+      const delivered = await this.#delivered();
+      await this.#bridge.stop(left());
+      await this.#emptied(deadline);
+      await this.#worker?.stop(left());
+      const evidence: Evidence = {
+        config,
+        fleet,
+        delivered,
+        bridge: this.#bridge.bridge.counters,
+        jobs: this.#worker?.worker.counters.jobs ?? new Map(),
+        before: this.#before,
+        after: await readStates(config, this.#connections.get),
+      };
+      return ledger(ledgerTerms(evidence));
+    } finally {
+      await this.#connections.close();
+    }
+  }
+
+  /** By the server's own count; null where that cannot be had. */
+  #delivered(): Promise<number | null> {
+    const { monitorUrl } = this.#options;
+    return monitorUrl === null ? Promise.resolve(null) : deliveredByServer(monitorUrl, INGEST_CLIENT).catch(() => null);
+  }
+
+  /** Waits until the jobs have emptied their queues, the time is over, or the server does not say. */
+  async #emptied(deadline: number): Promise<void> {
+    const waiting = () => this.#waiting().catch(() => 0);
+    while (this.#worker !== null && performance.now() < deadline && (await waiting()) > 0) await pause(POLL_MS);
   }
 
   /** Messages not done yet, by job. */

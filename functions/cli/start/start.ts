@@ -59,14 +59,16 @@ export function registerStart(program: Command, { env }: CliContext): void {
 }
 
 async function startReal(options: StartOptions, opened: OpenConfig): Promise<void> {
+  const asked = firstSignal();
   const log = createLogger("start", opened.config.log.level);
   const running = await Running.start({ opened, apply: options.apply, log, monitorUrl: null });
-  await watch(running, null, { title: `choria-bridge: ${opened.path}`, forMs: options.for });
+  await watch(running, null, { title: `choria-bridge: ${opened.path}`, forMs: options.for, asked });
   await finish(running, null);
 }
 
 async function startWithFleet(options: StartOptions, env: NodeJS.ProcessEnv): Promise<void> {
   const { data: folder, collective } = options;
+  const asked = firstSignal(); // from the first moment on: whoever gives up early must not leave a nats-server behind
   const demo = await startDemo({ env, folder, collective, say });
   try {
     const opened = openConfigFile(demo.configFile, env);
@@ -75,7 +77,7 @@ async function startWithFleet(options: StartOptions, env: NodeJS.ProcessEnv): Pr
     const running = await Running.start({ opened, apply: true, log, monitorUrl: demo.server.monitorUrl });
     say(`metrics: ${running.telemetryUrls.map((url) => `${url}/metrics`).join(" and ")}`);
     const fleet = startFleet(options, demo);
-    await watch(running, fleet, { title: titleOf(options), forMs: options.for });
+    await watch(running, fleet, { title: titleOf(options), forMs: options.for, asked });
     await finish(running, fleet);
   } finally {
     await demo.server.stop();
@@ -90,7 +92,7 @@ function startFleet(options: StartOptions, demo: Demo): FleetProcess {
 }
 
 function titleOf({ nodes, interval, bad }: StartOptions): string {
-  return `choria-bridge: ${nodes} simulated nodes every ${interval / 1_000} s, ${bad} % hostile. Ctrl-C drains and shows the ledger.`;
+  return `choria-bridge: ${nodes} nodes every ${interval / 1_000} s, ${bad} % hostile; Ctrl-C drains, shows ledger`;
 }
 
 /** Recorded messages of a real network, judged as of their day: the running bridge would refuse them, their ttl is over. */
@@ -104,23 +106,27 @@ async function showCaptures(opened: OpenConfig): Promise<void> {
   await connection.close();
 }
 
-/** Draws the view until a signal comes or the time is over. */
-async function watch(
-  running: Running,
-  fleet: FleetProcess | null,
-  { title, forMs }: { readonly title: string; readonly forMs: number | undefined },
-): Promise<void> {
+interface Watch {
+  readonly title: string;
+  readonly forMs: number | undefined;
+  readonly asked: Promise<unknown>;
+}
+
+/** Draws the view until it is asked to end or the time is over. */
+async function watch(running: Running, fleet: FleetProcess | null, { title, forMs, asked }: Watch): Promise<void> {
   const screen = new Screen({ size: terminalSize, write: (text) => process.stdout.write(text) });
   let before = await running.snapshot(fleet?.sent ?? null);
-  let drawing = Promise.resolve();
+  let drawing: Promise<void> | null = null;
+  const draw = async () => {
+    const now = await running.snapshot(fleet?.sent ?? null);
+    screen.draw({ now, before, title });
+    before = now;
+    drawing = null;
+  };
   const ticker = setInterval(() => {
-    drawing = drawing.then(async () => {
-      const now = await running.snapshot(fleet?.sent ?? null);
-      screen.draw({ now, before, title });
-      before = now;
-    });
+    drawing ??= draw(); // a slow server must not let frames pile up
   }, FRAME_MS);
-  await Promise.race([firstSignal(), ...(forMs === undefined ? [] : [elapsed(forMs)])]);
+  await firstOf(asked, forMs);
   clearInterval(ticker);
   await drawing;
   screen.close();
@@ -140,6 +146,12 @@ function terminalSize() {
   return { columns: process.stdout.columns, rows: process.stdout.rows };
 }
 
-function elapsed(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** Resolves when asked, or after `ms` milliseconds; leaves no timer that would keep the process from ending. */
+async function firstOf(asked: Promise<unknown>, ms: number | undefined): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const elapsed = new Promise((resolve) => {
+    if (ms !== undefined) timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([asked, elapsed]);
+  clearTimeout(timer);
 }
