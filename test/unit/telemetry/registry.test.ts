@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Registry } from "prom-client";
+import { BRIDGE_METRICS, WORKER_METRICS } from "../../../shared/telemetry/metrics.ts";
+import { exposeLatency, exposeSamples, quantile } from "../../../shared/telemetry/registry.ts";
+
+test("numbers counted elsewhere are read at each scrape", async () => {
+  const registry = new Registry();
+  let stored = 1;
+  exposeSamples(registry, BRIDGE_METRICS.stored, () => [{ labels: ["JOBS"], value: stored }]);
+
+  assert.match(await registry.metrics(), /^choria_bridge_stored_total\{stream="JOBS"\} 1$/m);
+  stored = 5;
+  assert.match(await registry.metrics(), /^choria_bridge_stored_total\{stream="JOBS"\} 5$/m);
+});
+
+test("percentiles are read off the buckets, and there are none without observations", async () => {
+  const latency = exposeLatency(new Registry(), BRIDGE_METRICS.storeSeconds);
+  assert.equal(await quantile(latency, 0.5), null);
+
+  for (let ms = 1; ms <= 100; ms += 1) latency.observe({ stream: ms % 2 === 0 ? "A" : "B" }, ms / 1_000);
+
+  const [p50, p99] = [await quantile(latency, 0.5), await quantile(latency, 0.99)];
+  assert.ok(p50 !== null && Math.abs(p50 - 0.05) < 0.005, `p50 ${p50}`);
+  assert.ok(p99 !== null && Math.abs(p99 - 0.099) < 0.005, `p99 ${p99}`);
+});
+
+test("metric names are unique and follow Prometheus' habits", () => {
+  const all = [...Object.values(BRIDGE_METRICS), ...Object.values(WORKER_METRICS)];
+
+  assert.equal(new Set(all.map(({ name }) => name)).size, all.length);
+  for (const { name, type } of all) {
+    assert.match(name, /^choria_bridge_[a-z_]+$/);
+    assert.equal(name.endsWith("_total"), type === "counter", name);
+    if (type === "histogram") assert.match(name, /_seconds$/);
+  }
+});
