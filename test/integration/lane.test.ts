@@ -195,6 +195,24 @@ test("a server killed with messages in flight loses none of them and doubles non
   assert.deepEqual((await storedBodies(jsm)).sort(), [...ids].sort());
 });
 
+test("a server that freezes longer than a PubAck may take stores every message once, and none counts as a copy", async (t) => {
+  const { nats, jsm, lane, recorder } = await setup(t, { ackTimeoutMs: 500, inFlight: 16 });
+  await addStream(jsm);
+  lane.offer(makeMessage("before"));
+  await eventually(() => assert.deepEqual(recorder.stored, ["before"]));
+
+  await nats.server.kill("SIGSTOP");
+  const ids = Array.from({ length: 100 }, (_, i) => `m${i}`);
+  for (const id of ids) lane.offer(makeMessage(id));
+  await eventually(() => assert.ok(recorder.failures.includes("timeout")));
+  assert.equal(lane.suspended, true);
+  await nats.server.kill("SIGCONT");
+
+  await eventually(() => assert.equal(recorder.stored.length, 101), { timeoutMs: 15_000 });
+  assert.deepEqual(recorder.duplicates, []);
+  assert.deepEqual((await storedBodies(jsm)).sort(), ["before", ...ids].sort());
+});
+
 test("closing waits for what is in hand and reports what is left", async (t) => {
   const { lane, recorder } = await setup(t);
 
