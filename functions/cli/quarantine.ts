@@ -127,7 +127,7 @@ async function replaySelected(
   const totals = { stored: 0, rejected: 0, unusable: 0, failed: 0 };
   try {
     for await (const entry of select(store, code)) {
-      if (wanted.size > 0 && !wanted.delete(entry.sequence)) continue;
+      if (sequences.length > 0 && !wanted.delete(entry.sequence)) continue;
       const result = await judge.replay(entry);
       totals[result.type] += 1;
       console.log(
