@@ -17,13 +17,26 @@ export interface CliProcess {
   readonly ended: Promise<CliResult>;
 }
 
+export interface CliSurroundings {
+  /** In a process group of its own, as a shell starts it: Ctrl-C is a signal to `-child.pid`. */
+  readonly detached?: boolean;
+  /** What stands on its standard input; nothing by default. */
+  readonly input?: Uint8Array;
+}
+
 /** Starts the built CLI, as `npx choria-bridge` would. */
-export function startCli(args: readonly string[], env: Record<string, string> = {}): CliProcess {
+export function startCli(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  { detached = false, input = new Uint8Array() }: CliSurroundings = {},
+): CliProcess {
   const child = spawn(process.execPath, ["bin/choria-bridge.js", ...args], {
     cwd: root,
     env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    detached,
+    stdio: "pipe",
   });
+  child.stdin.on("error", () => {}).end(input); // a command that does not read it may be gone already
   const output = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     output.stdout += text;
@@ -36,6 +49,10 @@ export function startCli(args: readonly string[], env: Record<string, string> = 
 }
 
 /** Runs the built CLI to its end. */
-export function runCli(args: readonly string[], env: Record<string, string> = {}): Promise<CliResult> {
-  return startCli(args, env).ended;
+export function runCli(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  surroundings: CliSurroundings = {},
+): Promise<CliResult> {
+  return startCli(args, env, surroundings).ended;
 }

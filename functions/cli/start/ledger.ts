@@ -170,7 +170,8 @@ function unknowns({ sent, clientLoss, disconnects }: LedgerTerms): string[] {
           `sent: ${grouped(unconfirmed)} messages were written while the fleet's connection was lost; nobody knows whether the server has them`,
         ]
       : []),
-    ...(clientLoss === null
+    // Where nobody counts what was sent and the connection held, no equation asks for it.
+    ...(clientLoss === null && (sent !== null || disconnects > 0)
       ? [`client loss: of unknown size (the bridge's connection was lost ${disconnects} times)`]
       : []),
   ];

@@ -131,6 +131,12 @@ test("a measured loss that explains the difference balances, codes are not compa
   assert.equal(ledger(terms).balanced, true);
 });
 
+test("without a fleet there is no client loss to know, as long as the connection held", () => {
+  const real = makeTerms({ sent: null, clientLoss: null });
+  assert.equal(ledger(real).balanced, true);
+  assert.equal(ledger({ ...real, disconnects: 1 }).balanced, false);
+});
+
 test("every equation that fails is named", () => {
   const terms = makeTerms({ received: 1, jobs: [{ ...job, left: 0 }], targets: [{ ...target, outputs: 0 }] });
   assert.equal(ledger(terms).mismatches.length, 3);
