@@ -1,22 +1,17 @@
 import type { Trust } from "../../shared/choria/trust.ts";
-import { keptConnection } from "../../shared/config/names.ts";
-import { quarantineSpec, streamSpec } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import type { Connection } from "../../shared/jetstream/connect.ts";
-import { Lane, type LaneClock, type LaneObserver, type LaneSettings } from "../../shared/jetstream/lane.ts";
+import type { Lane, LaneClock } from "../../shared/jetstream/lane.ts";
 import { type CoreSubscription, subscribeCore } from "../../shared/jetstream/subscribe.ts";
 import { compileTemplate } from "../../shared/subjects/template.ts";
 import type { Readiness } from "../../shared/telemetry/http.ts";
 import type { Logger } from "../../shared/telemetry/log.ts";
 import { Connections } from "./connections.ts";
-import { type BridgeCounters, count, createCounters, type StreamCounters } from "./counters.ts";
+import { type BridgeCounters, createCounters } from "./accounting/counters.ts";
 import { type Arrival, Hand, Ingest } from "./ingest.ts";
-import { Quarantine } from "./quarantine.ts";
-import { RejectionLog } from "./rejection-log.ts";
+import { Lanes } from "./lanes.ts";
+import { RejectionLog } from "./accounting/rejection-log.ts";
 import { store, type Target } from "./store.ts";
-
-const ACK_TIMEOUT_MS = 5_000;
-const QUARANTINE_LANE = { inFlight: 64, maxMessages: 2_000, maxBytes: 16 * 1_048_576, maxAgeMs: 30_000 };
 
 /** Everything the bridge needs from outside. */
 export interface BridgeEnvironment {
@@ -36,6 +31,8 @@ export interface BridgeEnvironment {
 export interface StopReport {
   /** Messages received but not stored when the time was up, by stream. 0 everywhere is a clean stop. */
   readonly left: Readonly<Record<string, number>>;
+  /** Messages received whose validation had not ended. */
+  readonly validating: number;
 }
 
 /** Receives Choria messages, validates them and stores the proven ones, each confirmed by a PubAck. */
@@ -46,11 +43,9 @@ export class Bridge {
   readonly #hand: Hand;
   readonly #rejections: RejectionLog;
   readonly #connections: Connections;
-  readonly #lanes = new Map<string, Lane>();
   readonly #subscriptions: CoreSubscription[] = [];
+  readonly #lanes: Lanes;
   #trust: Trust;
-  #quarantine: Quarantine | null = null;
-  #quarantineLane: Lane | null = null;
   #stopping = false;
 
   private constructor(config: Config, environment: BridgeEnvironment) {
@@ -62,13 +57,19 @@ export class Bridge {
     const streams = new Set(Object.values(config.ingest).flatMap(({ to }) => to));
     this.counters = createCounters(Object.keys(config.ingest), [...streams]);
     this.#connections = new Connections({ ...environment, counters: this.counters.connections });
+    this.#lanes = new Lanes(config, {
+      ...environment,
+      counters: this.counters,
+      connections: this.#connections,
+      rejections: this.#rejections,
+    });
   }
 
   /** Connects and subscribes; the streams must exist. Rejects when a connection cannot be opened. */
   static async start(config: Config, environment: BridgeEnvironment): Promise<Bridge> {
     const bridge = new Bridge(config, environment);
     try {
-      await bridge.#openStreams();
+      await bridge.#lanes.open();
       await bridge.#subscribe();
     } catch (error) {
       await bridge.stop(0);
@@ -83,7 +84,7 @@ export class Bridge {
   }
 
   get lanes(): ReadonlyMap<string, Lane> {
-    return this.#lanes;
+    return this.#lanes.byStream;
   }
 
   /** Messages being validated. */
@@ -104,101 +105,9 @@ export class Bridge {
     const drained = Promise.all(this.#subscriptions.map((subscription) => subscription.drain().catch(() => {})));
     await within(drained, deadline - now());
     while (this.#hand.messages > 0 && now() < deadline) await within(never, 5);
-    const lanes = [...this.#lanes].map(
-      async ([name, lane]): Promise<[string, number]> => [name, await lane.close(Math.max(0, deadline - now()))],
-    );
-    const left = Object.fromEntries(await Promise.all(lanes));
-    await this.#quarantineLane?.close(Math.max(100, Math.min(1_000, deadline - now())));
+    const left = await this.#lanes.close(Math.max(0, deadline - now()));
     await this.#connections.close();
-    return { left };
-  }
-
-  async #openStreams(): Promise<void> {
-    for (const name of this.counters.streams.keys()) {
-      const { connection, inFlight, buffer } = this.#config.streams[name] ?? missing(name);
-      const spec = streamSpec(this.#config, name);
-      await this.#openLane(name, connection, {
-        stream: spec.name,
-        inFlight,
-        maxMessages: buffer.maxMessages,
-        maxBytes: buffer.maxBytes,
-        maxAgeMs: buffer.maxAge,
-        duplicateWindowMs: spec.duplicateWindowMs,
-        ackTimeoutMs: ACK_TIMEOUT_MS,
-      });
-    }
-    await this.#openQuarantine();
-  }
-
-  async #openLane(name: string, connectionName: string, settings: LaneSettings): Promise<void> {
-    const connection = await this.#connections.get(connectionName, "publish");
-    const counters = this.counters.streams.get(name) ?? missing(name);
-    const lane = new Lane(connection, settings, this.#observer(name, counters), this.#environment.clock);
-    this.#connections.attach(lane);
-    this.#lanes.set(name, lane);
-  }
-
-  async #openQuarantine(): Promise<void> {
-    const spec = quarantineSpec(this.#config);
-    const name = keptConnection(this.#config, "quarantine");
-    if (name === null) return; // no connections at all: nothing is received either
-    const connection = await this.#connections.get(name, "publish");
-    const { quarantine } = this.counters;
-    const lane = new Lane(
-      connection,
-      {
-        ...QUARANTINE_LANE,
-        stream: spec.name,
-        duplicateWindowMs: spec.duplicateWindowMs,
-        ackTimeoutMs: ACK_TIMEOUT_MS,
-      },
-      {
-        stored: () => {
-          quarantine.stored += 1;
-        },
-        shed: () => {
-          quarantine.dropped += 1;
-        },
-        retried: () => {},
-      },
-      this.#environment.clock,
-    );
-    this.#connections.attach(lane);
-    this.#quarantineLane = lane;
-    this.#quarantine = new Quarantine(
-      lane,
-      {
-        prefix: spec.name,
-        perSecond: this.#config.quarantine.perSecond,
-        instance: this.#environment.instance,
-        maxPayload: () => connection.info?.max_payload ?? 1_048_576,
-      },
-      quarantine,
-    );
-  }
-
-  #observer(stream: string, counters: StreamCounters): LaneObserver {
-    const { clock, onStored, wallClock } = this.#environment;
-    return {
-      stored: (message, { duplicate, maybeDuplicate }) => {
-        if (duplicate) counters.duplicate += 1;
-        else counters.stored += 1;
-        if (maybeDuplicate) counters.maybeDuplicate += 1;
-        onStored?.(stream, (clock.now() - message.arrivedAt) / 1_000);
-      },
-      shed: (message, reason) => {
-        count(counters.shed, reason);
-        if (reason !== "too_large_to_store") return;
-        const detail = `${message.body.length} bytes are more than the stream or the server takes`;
-        const { subject, arrivedAt, body } = message;
-        const receivedAtMs = wallClock() - (clock.now() - arrivedAt);
-        this.#quarantine?.keep({ code: reason, detail, ingest: stream, subject, receivedAtMs, arrivedAt, body });
-      },
-      retried: (failure, detail) => {
-        count(counters.retries, failure);
-        this.#rejections.publishFailed(stream, failure, detail, clock.now());
-      },
-    };
+    return { left, validating: this.#hand.messages };
   }
 
   async #subscribe(): Promise<void> {
@@ -222,7 +131,7 @@ export class Bridge {
       reject: (rejection: { code: string; detail: string }, arrival: Arrival) => {
         this.#rejections.rejected(name, rejection, arrival);
         const { subject, receivedAtMs, arrivedAt, data: body } = arrival;
-        this.#quarantine?.keep({ ...rejection, ingest: name, subject, receivedAtMs, arrivedAt, body });
+        this.#lanes.quarantine?.keep({ ...rejection, ingest: name, subject, receivedAtMs, arrivedAt, body });
       },
     };
     return new Ingest({ name, kind, proof }, { counters, hand: this.#hand, outlet, trust: () => this.#trust });
@@ -230,7 +139,7 @@ export class Bridge {
 
   #target(stream: string): Target {
     const { subject, body } = this.#config.streams[stream] ?? missing(stream);
-    const lane = this.#lanes.get(stream) ?? missing(stream);
+    const lane = this.lanes.get(stream) ?? missing(stream);
     const counters = this.counters.streams.get(stream) ?? missing(stream);
     return { lane, subject: compileTemplate(subject), body, counters };
   }

@@ -1,7 +1,7 @@
 import type { Kind, Proof, Rejection, RejectionCode, ValidatedMessage, Verdict } from "../../shared/choria/message.ts";
 import type { Trust } from "../../shared/choria/trust.ts";
 import { validate } from "../../shared/choria/validate.ts";
-import { count, type IngestCounters } from "./counters.ts";
+import { count, type IngestCounters } from "./accounting/counters.ts";
 import { InOrder } from "./in-order.ts";
 
 export interface IngestSettings {

@@ -12,7 +12,7 @@ import type { Logger } from "../../shared/telemetry/log.ts";
 import { BRIDGE_METRICS } from "../../shared/telemetry/metrics.ts";
 import { exposeLatency } from "../../shared/telemetry/registry.ts";
 import { Bridge, type StopReport } from "./bridge.ts";
-import { exposeBridge } from "./metrics.ts";
+import { exposeBridge } from "./accounting/metrics.ts";
 
 export interface BridgeService {
   readonly bridge: Bridge;

@@ -2,7 +2,7 @@ import type { ValidatedMessage } from "../../shared/choria/message.ts";
 import { adapterOutput } from "../../shared/choria/output.ts";
 import type { Lane } from "../../shared/jetstream/lane.ts";
 import type { SubjectTemplate } from "../../shared/subjects/template.ts";
-import type { StreamCounters } from "./counters.ts";
+import type { StreamCounters } from "./accounting/counters.ts";
 
 export type BodyForm = "envelope" | "payload";
 

@@ -5,7 +5,7 @@ import { browse, deleteMessage, readMessage } from "../../shared/jetstream/brows
 import { type Connection, openConnection } from "../../shared/jetstream/connect.ts";
 import { publishOnce } from "../../shared/jetstream/publish-once.ts";
 import { ReplyInbox } from "../../shared/jetstream/replies.ts";
-import { type Quarantined, readQuarantined, type ReplayResult, replay } from "../bridge/quarantined.ts";
+import { type Quarantined, readQuarantined, type ReplayResult, replay } from "../bridge/quarantine/replay.ts";
 import { openConfigFile, type OpenConfig } from "./config-file.ts";
 import type { RegisterCommand } from "./context.ts";
 import { EXIT, UsageError } from "./exit.ts";

@@ -4,7 +4,7 @@ import type { Config } from "../../../shared/config/schema.ts";
 import { backlogOf } from "../../../shared/jetstream/backlog.ts";
 import type { Connection } from "../../../shared/jetstream/connect.ts";
 import { type StreamState, streamState } from "../../../shared/jetstream/stream-state.ts";
-import type { BridgeCounters } from "../../bridge/counters.ts";
+import type { BridgeCounters } from "../../bridge/accounting/counters.ts";
 import type { JobCounters } from "../../consumer/counters.ts";
 import type { FleetReport } from "../../simulate/report.ts";
 import type { JobTerms, LedgerTerms, StreamTerms, TargetTerms } from "./ledger.ts";

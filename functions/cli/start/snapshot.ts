@@ -1,4 +1,4 @@
-import type { BridgeCounters, Tally } from "../../bridge/counters.ts";
+import type { BridgeCounters, Tally } from "../../bridge/accounting/counters.ts";
 import type { JobCounters } from "../../consumer/counters.ts";
 
 /** What the live view shows of one stream; every count since start. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pino } from "pino";
-import { RejectionLog } from "../../../functions/bridge/rejection-log.ts";
+import { RejectionLog } from "../../../functions/bridge/accounting/rejection-log.ts";
 
 function makeLog() {
   const lines: Record<string, unknown>[] = [];

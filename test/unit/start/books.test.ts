@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createCounters } from "../../../functions/bridge/counters.ts";
+import { createCounters } from "../../../functions/bridge/accounting/counters.ts";
 import { type Evidence, ledgerTerms, type States } from "../../../functions/cli/start/books.ts";
 import { demoConfig } from "../../../functions/cli/start/demo-config.ts";
 import { ledger } from "../../../functions/cli/start/ledger.ts";

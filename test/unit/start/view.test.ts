@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createCounters } from "../../../functions/bridge/counters.ts";
+import { createCounters } from "../../../functions/bridge/accounting/counters.ts";
 import { WorkerCounters } from "../../../functions/consumer/counters.ts";
 import { Screen } from "../../../functions/cli/start/screen.ts";
 import { type Snapshot, takeSnapshot } from "../../../functions/cli/start/snapshot.ts";

@@ -1,14 +1,14 @@
-import type { Rejection } from "../../shared/choria/message.ts";
-import { adapterOutput } from "../../shared/choria/output.ts";
-import type { Trust } from "../../shared/choria/trust.ts";
-import { validate } from "../../shared/choria/validate.ts";
-import type { Config } from "../../shared/config/schema.ts";
-import { streamName } from "../../shared/config/names.ts";
-import type { StoredMessage } from "../../shared/jetstream/browse.ts";
-import type { Publication } from "../../shared/jetstream/publish-once.ts";
-import type { PubAckResult } from "../../shared/jetstream/puback.ts";
-import { compileTemplate } from "../../shared/subjects/template.ts";
-import { tooWeak } from "./ingest.ts";
+import type { Rejection } from "../../../shared/choria/message.ts";
+import { adapterOutput } from "../../../shared/choria/output.ts";
+import type { Trust } from "../../../shared/choria/trust.ts";
+import { validate } from "../../../shared/choria/validate.ts";
+import type { Config } from "../../../shared/config/schema.ts";
+import { streamName } from "../../../shared/config/names.ts";
+import type { StoredMessage } from "../../../shared/jetstream/browse.ts";
+import type { Publication } from "../../../shared/jetstream/publish-once.ts";
+import type { PubAckResult } from "../../../shared/jetstream/puback.ts";
+import { compileTemplate } from "../../../shared/subjects/template.ts";
+import { tooWeak } from "../ingest.ts";
 import { QUARANTINE_HEADERS } from "./quarantine.ts";
 
 /** A quarantined message, read back. */

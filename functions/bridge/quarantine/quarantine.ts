@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Lane, LaneMessage } from "../../shared/jetstream/lane.ts";
-import type { QuarantineCounters } from "./counters.ts";
+import type { Lane, LaneMessage } from "../../../shared/jetstream/lane.ts";
+import type { QuarantineCounters } from "../accounting/counters.ts";
 
 /** Headers of a quarantined message; the body is what arrived, byte for byte unless truncated. */
 export const QUARANTINE_HEADERS = {

@@ -1,5 +1,5 @@
-import type { Logger } from "../../shared/telemetry/log.ts";
-import type { Arrival } from "./ingest.ts";
+import type { Logger } from "../../../shared/telemetry/log.ts";
+import type { Arrival } from "../ingest.ts";
 
 const SAMPLE_EVERY_MS = 10_000;
 

@@ -1,0 +1,133 @@
+import { keptConnection } from "../../shared/config/names.ts";
+import { quarantineSpec, streamSpec } from "../../shared/config/resolve.ts";
+import type { Config } from "../../shared/config/schema.ts";
+import { Lane, type LaneClock, type LaneObserver } from "../../shared/jetstream/lane.ts";
+import type { Connections } from "./connections.ts";
+import { type BridgeCounters, count, type QuarantineCounters } from "./accounting/counters.ts";
+import { Quarantine } from "./quarantine/quarantine.ts";
+import type { RejectionLog } from "./accounting/rejection-log.ts";
+
+const ACK_TIMEOUT_MS = 5_000;
+/** Its own, small: rejected messages take nothing from accepted ones. */
+const QUARANTINE_LANE = { inFlight: 64, maxMessages: 2_000, maxBytes: 16 * 1_048_576, maxAgeMs: 30_000 };
+/** What the quarantine may still store when the bridge stops. */
+const QUARANTINE_CLOSE_MS = 1_000;
+/** nats-server's default, until a connection says what its server's is. */
+const DEFAULT_MAX_PAYLOAD = 1_048_576;
+
+interface LanesContext {
+  readonly counters: BridgeCounters;
+  readonly connections: Connections;
+  readonly rejections: RejectionLog;
+  readonly clock: LaneClock;
+  readonly wallClock: () => number;
+  readonly instance: string;
+  readonly onStored?: (stream: string, seconds: number) => void;
+}
+
+/** The ways out of a bridge: a lane for each stream that its ingests feed, and the quarantine's. */
+export class Lanes {
+  readonly byStream = new Map<string, Lane>();
+  readonly #config: Config;
+  readonly #context: LanesContext;
+  #quarantine: Quarantine | null = null;
+  #quarantineLane: Lane | null = null;
+
+  constructor(config: Config, context: LanesContext) {
+    this.#config = config;
+    this.#context = context;
+  }
+
+  /** Null without any connection to keep it on. */
+  get quarantine(): Quarantine | null {
+    return this.#quarantine;
+  }
+
+  async open(): Promise<void> {
+    for (const name of this.#context.counters.streams.keys()) await this.#openStream(name);
+    const connection = keptConnection(this.#config, "quarantine");
+    if (connection !== null) await this.#openQuarantine(connection);
+  }
+
+  /** Stores what is in the lanes, no longer than `deadlineMs`; resolves with what was left, by stream. */
+  async close(deadlineMs: number): Promise<Record<string, number>> {
+    const closing = [...this.byStream].map(async ([name, lane]): Promise<[string, number]> => {
+      return [name, await lane.close(deadlineMs)];
+    });
+    const left = Object.fromEntries(await Promise.all(closing));
+    await this.#quarantineLane?.close(Math.min(QUARANTINE_CLOSE_MS, deadlineMs));
+    return left;
+  }
+
+  async #openStream(name: string): Promise<void> {
+    const stream = this.#config.streams[name];
+    if (stream === undefined) throw new RangeError(`the configuration has no stream "${name}"`);
+    const { inFlight, buffer } = stream;
+    const spec = streamSpec(this.#config, name);
+    const settings = {
+      stream: spec.name,
+      inFlight,
+      maxMessages: buffer.maxMessages,
+      maxBytes: buffer.maxBytes,
+      maxAgeMs: buffer.maxAge,
+      duplicateWindowMs: spec.duplicateWindowMs,
+      ackTimeoutMs: ACK_TIMEOUT_MS,
+    };
+    const connection = await this.#context.connections.get(stream.connection, "publish");
+    const lane = new Lane(connection, settings, this.#observer(name), this.#context.clock);
+    this.#context.connections.attach(lane);
+    this.byStream.set(name, lane);
+  }
+
+  #observer(stream: string): LaneObserver {
+    const { counters: all, clock, wallClock, rejections, onStored } = this.#context;
+    const counters = all.streams.get(stream);
+    if (counters === undefined) throw new RangeError(`no counters for stream "${stream}"`);
+    return {
+      stored: (message, { duplicate, maybeDuplicate }) => {
+        if (duplicate) counters.duplicate += 1;
+        else counters.stored += 1;
+        if (maybeDuplicate) counters.maybeDuplicate += 1;
+        onStored?.(stream, (clock.now() - message.arrivedAt) / 1_000);
+      },
+      shed: (message, reason) => {
+        count(counters.shed, reason);
+        if (reason !== "too_large_to_store") return;
+        const detail = `${message.body.length} bytes are more than the stream or the server takes`;
+        const { subject, arrivedAt, body } = message;
+        const receivedAtMs = wallClock() - (clock.now() - arrivedAt);
+        this.#quarantine?.keep({ code: reason, detail, ingest: stream, subject, receivedAtMs, arrivedAt, body });
+      },
+      retried: (failure, detail) => {
+        count(counters.retries, failure);
+        rejections.publishFailed(stream, failure, detail, clock.now());
+      },
+    };
+  }
+
+  async #openQuarantine(connectionName: string): Promise<void> {
+    const { counters, connections, clock, instance } = this.#context;
+    const spec = quarantineSpec(this.#config);
+    const connection = await connections.get(connectionName, "publish");
+    const { name: stream, duplicateWindowMs } = spec;
+    const settings = { ...QUARANTINE_LANE, stream, duplicateWindowMs, ackTimeoutMs: ACK_TIMEOUT_MS };
+    const lane = new Lane(connection, settings, quarantineObserver(counters.quarantine), clock);
+    connections.attach(lane);
+    this.#quarantineLane = lane;
+    const { perSecond } = this.#config.quarantine;
+    const maxPayload = () => connection.info?.max_payload ?? DEFAULT_MAX_PAYLOAD;
+    this.#quarantine = new Quarantine(lane, { prefix: stream, perSecond, instance, maxPayload }, counters.quarantine);
+  }
+}
+
+function quarantineObserver(counters: QuarantineCounters): LaneObserver {
+  return {
+    stored: () => {
+      counters.stored += 1;
+    },
+    shed: () => {
+      counters.dropped += 1;
+    },
+    retried: () => {},
+  };
+}
