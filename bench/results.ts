@@ -8,9 +8,16 @@ export interface Machine {
   readonly date: string;
 }
 
+/** Mean bytes of a message: as it arrives, and as it lies in the stream. */
+export interface Sizes {
+  readonly wireBytes: number;
+  readonly storedBytes: number;
+}
+
 /** The rounds of one subject. */
 export interface Series {
   readonly name: string;
+  readonly sizes: Sizes;
   readonly measured: readonly Measured[];
 }
 
@@ -38,10 +45,12 @@ function median(values: readonly number[]): number {
 
 /** The text of bench/results.md below its history. */
 export function renderResults(machine: Machine, series: readonly Series[]): string {
-  const rows = series.map(({ name, measured }) => {
+  const kilobytes = (bytes: number) => (bytes / 1_000).toFixed(1);
+  const rows = series.map(({ name, measured, sizes }) => {
+    const size = `${kilobytes(sizes.wireBytes)} | ${kilobytes(sizes.storedBytes)}`;
     const rates = measured.map(perSecond);
     const range = `${Math.round(Math.min(...rates))} to ${Math.round(Math.max(...rates))}`;
-    return `| ${name} | ${median(measured.map(cpuMicroseconds)).toFixed(1)} | ${Math.round(median(rates))} | ${range} |`;
+    return `| ${name} | ${median(measured.map(cpuMicroseconds)).toFixed(1)} | ${Math.round(median(rates))} | ${range} | ${size} |`;
   });
   return [
     "# Benchmark",
@@ -50,11 +59,11 @@ export function renderResults(machine: Machine, series: readonly Series[]): stri
     "machines and hours. What the floors do is said at the top of `bench/floor-bridge.ts` and `bench/floor-worker.ts`.",
     "",
     `${machine.cores} x ${machine.cpu}; Node ${machine.node}; nats-server ${machine.natsServer}, one server, file storage, R1, loopback; ${machine.date}.`,
-    "Bridge load: distinct, really signed registrations, about 8.5 kB (v1) and 10.7 kB (v2) on the wire; worker load: 1 kB messages,",
-    "no-op handler, acknowledgements confirmed. Median of the rounds; CPU is the measured process alone.",
+    "Bridge load: distinct, really signed registrations of 1,000 senders, each sent once; worker load: distinct messages, no-op handler,",
+    "acknowledgements confirmed. Median of the rounds; CPU is the measured process alone.",
     "",
-    "| Subject | CPU us a message | messages/s | range over rounds |",
-    "|---|---|---|---|",
+    "| Subject | CPU us a message | messages/s | range over rounds | kB on the wire | kB stored |",
+    "|---|---|---|---|---|---|",
     ...rows,
     "",
     "| Ratio to the floor | measured | bar |",

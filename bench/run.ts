@@ -1,5 +1,6 @@
 import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
+import { statSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +10,8 @@ import { ensureNatsServer } from "../shared/nats-server/provision.ts";
 import { startServer } from "../shared/nats-server/run.ts";
 import { ensureLoad, type Load } from "./load.ts";
 import type { Measured } from "./measure.ts";
-import { type Machine, renderResults, type Series } from "./results.ts";
+import { BODY_BYTES } from "./queue.ts";
+import { type Machine, renderResults, type Series, type Sizes } from "./results.ts";
 import { type BenchTask, SUBJECT } from "./subject.ts";
 
 /**
@@ -54,6 +56,7 @@ async function measureAll(url: string): Promise<Series[]> {
     );
   }
   const series = new Map<string, Measured[]>();
+  const sizes = new Map<string, Sizes>();
   const record = async (name: string, measured: Promise<Measured>): Promise<void> => {
     const result = await measured;
     say(`${name}: ${Math.round(result.messages / result.seconds)}/s, ${microseconds(result)} us CPU a message`);
@@ -62,14 +65,18 @@ async function measureAll(url: string): Promise<Series[]> {
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [protocol, load] of loads) {
       for (const what of ["floor-bridge", "bridge"] as const) {
-        await record(`${what} ${protocol}`, measureBridge({ url, what, protocol }, load));
+        const name = `${what} ${protocol}`;
+        await record(name, measureBridge({ url, what, protocol }, load));
+        const stored = await storedBytes(url, streamOf(what, protocol));
+        sizes.set(name, { wireBytes: statSync(load.file).size / load.count, storedBytes: stored });
       }
     }
     for (const what of ["floor-worker", "worker"] as const) {
       await record(what, measureSubject({ what, url, count: JOBS }));
     }
   }
-  return [...series].map(([name, measured]) => ({ name, measured }));
+  const jobs = { wireBytes: BODY_BYTES, storedBytes: BODY_BYTES };
+  return [...series].map(([name, measured]) => ({ name, measured, sizes: sizes.get(name) ?? jobs }));
 }
 
 function microseconds({ cpuSeconds, messages }: Measured): string {
@@ -80,12 +87,23 @@ async function measureBridge(
   { url, what, protocol }: { url: string; what: "floor-bridge" | "bridge"; protocol: string },
   load: Load,
 ): Promise<Measured> {
-  const stream = `BENCH_${what.toUpperCase().replace("-", "_")}_${protocol.toUpperCase()}`;
+  const stream = streamOf(what, protocol);
   await makeStream(url, stream);
   const task = { ...load, what, url, protocol, stream, warmUp: WARM_UP } as BenchTask;
   return measureSubject(task, () => {
     spawn(process.execPath, ["--import", "tsx", here("./publisher.ts"), url, SUBJECT, load.file], { stdio: "inherit" });
   });
+}
+
+const streamOf = (what: string, protocol: string): string =>
+  `BENCH_${what.toUpperCase().replace("-", "_")}_${protocol.toUpperCase()}`;
+
+/** Mean size of a stored message, headers and the store's own overhead included. */
+async function storedBytes(url: string, name: string): Promise<number> {
+  const connection = await connect({ servers: url });
+  const { state } = await (await connection.jetstreamManager()).streams.info(name);
+  await connection.close();
+  return state.bytes / state.messages;
 }
 
 /** The same stream for floor and project, empty: a new one each time, so that nothing is a duplicate. */
