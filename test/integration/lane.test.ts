@@ -1,14 +1,23 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { type JetStreamManager, RetentionPolicy, DiscardPolicy, type StreamConfig } from "nats";
+import { type JetStreamManager, type NatsConnection, RetentionPolicy, DiscardPolicy, type StreamConfig } from "nats";
 import { Lane, type LaneMessage, type LaneSettings, type ShedReason } from "../../shared/jetstream/lane.ts";
 import type { PublishFailure } from "../../shared/jetstream/puback.ts";
 import { eventually } from "../support/eventually.ts";
 import { startNats } from "../support/nats.ts";
 
+/** Tells the lane what happens to its connection, as the bridge does. */
+async function tell(lane: Lane, connection: NatsConnection): Promise<void> {
+  for await (const status of connection.status()) {
+    if (status.type === "disconnect") lane.disconnected();
+    if (status.type === "reconnect") lane.reconnected();
+  }
+}
+
 interface Recorder {
   readonly stored: string[];
   readonly duplicates: string[];
+  readonly maybeDuplicates: string[];
   readonly shed: [id: string, reason: ShedReason][];
   readonly failures: PublishFailure[];
 }
@@ -26,13 +35,16 @@ const SETTINGS: LaneSettings = {
 async function setup(t: TestContext, settings: Partial<LaneSettings> = {}) {
   const nats = await startNats(t);
   const jsm = await nats.jsm();
-  const recorder: Recorder = { stored: [], duplicates: [], shed: [], failures: [] };
+  const recorder: Recorder = { stored: [], duplicates: [], maybeDuplicates: [], shed: [], failures: [] };
   const connection = await nats.connect();
   const lane = new Lane(
     connection,
     { ...SETTINGS, ...settings },
     {
-      stored: ({ id }, { duplicate }) => (duplicate ? recorder.duplicates : recorder.stored).push(id),
+      stored: ({ id }, { duplicate, maybeDuplicate }) => {
+        (duplicate ? recorder.duplicates : recorder.stored).push(id);
+        if (maybeDuplicate) recorder.maybeDuplicates.push(id);
+      },
       shed: ({ id }, reason) => recorder.shed.push([id, reason]),
       retried: (failure) => recorder.failures.push(failure),
     },
@@ -179,12 +191,7 @@ test("a stream of another name on the subject is not filled by mistake", async (
 test("a server killed with messages in flight loses none of them and doubles none", async (t) => {
   const { nats, jsm, connection, lane, recorder } = await setup(t, { ackTimeoutMs: 500 });
   await addStream(jsm);
-  (async () => {
-    for await (const status of connection.status()) {
-      if (status.type === "disconnect") lane.disconnected();
-      if (status.type === "reconnect") lane.reconnected();
-    }
-  })();
+  void tell(lane, connection);
 
   const ids = Array.from({ length: 500 }, (_, i) => `m${i}`);
   for (const id of ids) lane.offer(makeMessage(id));
@@ -211,6 +218,20 @@ test("a server that freezes longer than a PubAck may take stores every message o
   await eventually(() => assert.equal(recorder.stored.length, 101), { timeoutMs: 15_000 });
   assert.deepEqual(recorder.duplicates, []);
   assert.deepEqual((await storedBodies(jsm)).sort(), ["before", ...ids].sort());
+});
+
+test("a publish of unknown outcome, retried later than the duplicate window, counts as maybe stored twice", async (t) => {
+  const { nats, jsm, connection, lane, recorder } = await setup(t, { duplicateWindowMs: 0 });
+  await addStream(jsm);
+  void tell(lane, connection);
+
+  await nats.server.kill("SIGSTOP"); // nothing of what is sent now is read
+  lane.offer(makeMessage("a"));
+  await nats.server.kill("SIGKILL");
+  await nats.server.restart();
+
+  await eventually(() => assert.deepEqual(recorder.stored, ["a"]), { timeoutMs: 15_000 });
+  assert.deepEqual(recorder.maybeDuplicates, ["a"]);
 });
 
 test("closing waits for what is in hand and reports what is left", async (t) => {
