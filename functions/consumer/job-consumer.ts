@@ -7,6 +7,7 @@ import type { Decision } from "../../shared/jobs/outcome.ts";
 import type { SettledOutcome } from "./events.ts";
 import { prefetchOf } from "./job.ts";
 import { Run, type RunSettings } from "./run.ts";
+import { RunningSet } from "./running-set.ts";
 
 export interface JobConsumerSettings extends RunSettings, SettleSettings {
   /** A drain takes what is there; a worker waits for more. */
@@ -15,6 +16,8 @@ export interface JobConsumerSettings extends RunSettings, SettleSettings {
 
 /** Share of a stop's time in which running jobs may still end by themselves; the rest is for giving back and settling. */
 const SHARE_FOR_RUNS = 0.8;
+/** How late a timeout may come. A timer for each run costs more than looking at all of them now and then. */
+const SWEEP_EVERY_MS = 25;
 const OUTCOMES: Readonly<Record<Decision["type"], SettledOutcome>> = {
   done: "done",
   retry: "retried",
@@ -26,7 +29,8 @@ const OUTCOMES: Readonly<Record<Decision["type"], SettledOutcome>> = {
 export class JobConsumer {
   readonly #settings: JobConsumerSettings;
   readonly #queue: PQueue;
-  readonly #running = new Set<Run>();
+  readonly #running = new RunningSet();
+  readonly #sweeper: NodeJS.Timeout;
   readonly #pull: Pull;
   /** A drain found its consumer empty and has settled everything it took. Never resolves for a worker. */
   readonly emptied: Promise<void>;
@@ -47,6 +51,7 @@ export class JobConsumer {
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
     });
+    this.#sweeper = setInterval(() => this.#expireRuns(), SWEEP_EVERY_MS);
     this.#queue = new PQueue({ concurrency: job.concurrency });
     this.#pull = new Pull(
       connection,
@@ -88,8 +93,9 @@ export class JobConsumer {
     const left = (share: number): number => Math.max(0, deadlineMs * share - (this.#settings.now() - started));
     await within(this.#pull.close(), left(1));
     await within(this.#idle(), left(SHARE_FOR_RUNS));
-    for (const run of this.#running) run.stop();
+    for (const run of this.#running.all()) run.stop();
     await within(this.#idle(), left(1));
+    clearInterval(this.#sweeper);
     this.#onStopped?.();
     return this.#pull.held;
   }
@@ -114,12 +120,17 @@ export class JobConsumer {
     }
     const run = new Run(this.#settings, delivery);
     this.#running.add(run);
-    const decision = await run.start(Math.min(job.timeoutMs, leaseMs));
+    const decision = await run.start(startedAt, Math.min(job.timeoutMs, leaseMs));
     this.#running.delete(run);
     onEvent({ type: "ran", job: job.name, runMs: now() - startedAt });
     void (decision === "returned"
       ? this.#giveBack(delivery)
       : this.#settle(delivery, decision, OUTCOMES[decision.type]));
+  }
+
+  #expireRuns(): void {
+    const now = this.#settings.now();
+    for (const run of this.#running.all()) run.expire(now);
   }
 
   #giveBack(delivery: Delivery): Promise<void> {

@@ -23,7 +23,7 @@ export class RunContext implements JobContext {
   readonly #tools: RunTools;
   readonly #delivery: Delivery;
   readonly #deadlineMs: number;
-  readonly #outputs: Promise<Receipt>[] = [];
+  #outputs: Promise<Receipt>[] | null = null;
   #controller: AbortController | null = null;
   #ended: Error | null = null;
 
@@ -54,6 +54,7 @@ export class RunContext implements JobContext {
   }
 
   publish(sinkName: string, output: Output): Promise<Receipt> {
+    this.#outputs ??= [];
     const pending = this.#write(sinkName, output, this.#outputs.length);
     this.#outputs.push(pending);
     pending.catch(() => {}); // `stored` reports it, also when the handler did not wait for it
@@ -62,7 +63,7 @@ export class RunContext implements JobContext {
 
   /** Resolves once everything published so far is stored; rejects with the first failure. Null: nothing was published. */
   stored(): Promise<unknown> | null {
-    return this.#outputs.length === 0 ? null : Promise.all(this.#outputs);
+    return this.#outputs === null ? null : Promise.all(this.#outputs);
   }
 
   /** The run is over as far as the worker is concerned: the handler is told, and can publish no more. */

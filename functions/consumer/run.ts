@@ -19,15 +19,16 @@ export interface RunSettings extends RunTools {
 export type RunEnd = Decision | "returned";
 
 const MOST_ISSUES_TOLD = 10;
-/** Longer timers fire at once (Node keeps them in 32 bits). */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** One run of the job's handler on a delivery. */
 export class Run {
+  /** Kept by `RunningSet`. */
+  slot = -1;
   readonly #settings: RunSettings;
   readonly #delivery: Delivery;
   #context: RunContext | null = null;
-  #timer: NodeJS.Timeout | null = null;
+  #budgetMs = 0;
+  #dueAt = Number.POSITIVE_INFINITY;
   #end: ((end: RunEnd) => void) | null = null;
 
   constructor(settings: RunSettings, delivery: Delivery) {
@@ -35,8 +36,8 @@ export class Run {
     this.#delivery = delivery;
   }
 
-  /** Runs the handler for at most `budgetMs`; call it once. Never rejects. */
-  start(budgetMs: number): Promise<RunEnd> {
+  /** Runs the handler; call it once. `expire` ends it when `budgetMs` have passed since `startedAt`. Never rejects. */
+  start(startedAt: number, budgetMs: number): Promise<RunEnd> {
     const { job, onEvent, wallNow } = this.#settings;
     const prepared = this.#prepare();
     if (!prepared.ok) {
@@ -45,7 +46,8 @@ export class Run {
     }
     const context = new RunContext(this.#settings, this.#delivery, wallNow() + budgetMs);
     this.#context = context;
-    this.#timer = setTimeout(() => this.#timeOut(budgetMs), Math.min(budgetMs, LONGEST_TIMER_MS));
+    this.#budgetMs = budgetMs;
+    this.#dueAt = startedAt + budgetMs;
     return new Promise((resolve) => {
       this.#end = resolve; // only the first end counts: what comes later finds the promise settled
       void this.#execute(prepared, context);
@@ -55,7 +57,15 @@ export class Run {
   /** Ends the run early: its message is to be given back. */
   stop(): void {
     this.#context?.end(new WorkerStoppingError());
-    this.#finish("returned");
+    this.#end?.("returned");
+  }
+
+  /** Ends the run if its time is over. */
+  expire(now: number): void {
+    if (now < this.#dueAt) return;
+    const error = new RunTimeoutError(this.#budgetMs);
+    this.#context?.end(error);
+    this.#end?.(decideFailure(error, this.#attempt()));
   }
 
   #prepare(): Prepared {
@@ -70,21 +80,10 @@ export class Run {
       const outcome: Outcome = await prepared.run(context);
       const stored = context.stored();
       if (stored !== null) await stored;
-      this.#finish(outcome.type === "done" ? outcome : decide(outcome, this.#attempt()));
+      this.#end?.(outcome.type === "done" ? outcome : decide(outcome, this.#attempt()));
     } catch (error) {
-      this.#finish(decideFailure(error, this.#attempt()));
+      this.#end?.(decideFailure(error, this.#attempt()));
     }
-  }
-
-  #timeOut(budgetMs: number): void {
-    const error = new RunTimeoutError(budgetMs);
-    this.#context?.end(error);
-    this.#finish(decideFailure(error, this.#attempt()));
-  }
-
-  #finish(end: RunEnd): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#end?.(end);
   }
 
   #attempt(): Attempt {

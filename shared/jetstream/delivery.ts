@@ -8,6 +8,7 @@ interface AckSubject {
 }
 
 const PREFIX_TOKENS = 2; // $JS.ACK
+const SHORT_FORM_TOKENS = 9;
 const FULL_FORM_TOKENS = 11; // with domain and account hash; newer servers add a random one at the end
 
 /**
@@ -15,17 +16,35 @@ const FULL_FORM_TOKENS = 11; // with domain and account hash; newer servers add 
  * or the same behind `<domain>.<account hash>` (nats-server ADR-15). Null when it is neither.
  */
 export function parseAckSubject(subject: string): AckSubject | null {
-  const tokens = subject.split(".");
-  if (tokens[0] !== "$JS" || tokens[1] !== "ACK" || tokens.length < 9) return null;
-  const at = tokens.length >= FULL_FORM_TOKENS ? PREFIX_TOKENS + 2 : PREFIX_TOKENS;
-  const timeNs = tokens[at + 5] ?? "";
+  if (!subject.startsWith("$JS.ACK.")) return null;
+  const dots = positionsOfDots(subject);
+  if (dots.length < SHORT_FORM_TOKENS - 1) return null;
+  const at = dots.length >= FULL_FORM_TOKENS - 1 ? PREFIX_TOKENS + 2 : PREFIX_TOKENS;
+  const token = (index: number): [start: number, end: number] => [
+    (dots[at + index - 1] ?? 0) + 1,
+    dots[at + index] ?? subject.length,
+  ];
+  const [timeStart, timeEnd] = token(5);
   return {
-    stream: tokens[at] ?? "",
-    deliveryCount: Number(tokens[at + 2]),
-    streamSequence: Number(tokens[at + 3]),
+    stream: subject.slice(...token(0)),
+    deliveryCount: integer(subject, ...token(2)),
+    streamSequence: integer(subject, ...token(3)),
     // Nanoseconds do not fit a number: the last six digits go before it becomes one.
-    timestampMs: Number(timeNs.slice(0, -6)),
+    timestampMs: integer(subject, timeStart, timeEnd - 6),
   };
+}
+
+function positionsOfDots(subject: string): readonly number[] {
+  const dots: number[] = [];
+  for (let dot = subject.indexOf("."); dot !== -1; dot = subject.indexOf(".", dot + 1)) dots.push(dot);
+  return dots;
+}
+
+/** Reads digits in place: this runs for every message, and texts cut out would be garbage at once. */
+function integer(text: string, start: number, end: number): number {
+  let value = 0;
+  for (let at = start; at < end; at++) value = value * 10 + (text.charCodeAt(at) - 48);
+  return value;
 }
 
 const UNREADABLE: AckSubject = { stream: "", deliveryCount: 1, streamSequence: 0, timestampMs: 0 };

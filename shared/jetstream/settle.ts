@@ -71,21 +71,23 @@ interface Acknowledgement {
 }
 
 /** Sends the acknowledgement again while the lease lasts and no confirmation comes. */
-function confirm(settings: SettleSettings, { delivery, verb, most }: Acknowledgement): Promise<Settled> {
-  return new Promise((resolve) => {
-    let sent = 0;
-    const send = (): void => {
-      if (leaseIsOver(settings, delivery)) {
-        resolve(sent === 0 ? "lease_over" : "unconfirmed");
-        return;
-      }
-      sent += 1;
-      acknowledge(settings, { delivery, verb }, (confirmed) => {
-        if (confirmed) resolve("confirmed");
-        else if (sent < most && !settings.connection.isClosed()) send();
-        else resolve("unconfirmed");
-      });
-    };
-    send();
+function confirm(settings: SettleSettings, acknowledgement: Acknowledgement): Promise<Settled> {
+  return new Promise((resolve) => sendUntilConfirmed(settings, { ...acknowledgement, sent: 0 }, resolve));
+}
+
+function sendUntilConfirmed(
+  settings: SettleSettings,
+  acknowledgement: Acknowledgement & { readonly sent: number },
+  onSettled: (settled: Settled) => void,
+): void {
+  const { sent, most, delivery } = acknowledgement;
+  if (leaseIsOver(settings, delivery)) {
+    onSettled(sent === 0 ? "lease_over" : "unconfirmed");
+    return;
+  }
+  acknowledge(settings, acknowledgement, (confirmed) => {
+    if (confirmed) onSettled("confirmed");
+    else if (sent + 1 >= most || settings.connection.isClosed()) onSettled("unconfirmed");
+    else sendUntilConfirmed(settings, { ...acknowledgement, sent: sent + 1 }, onSettled);
   });
 }
