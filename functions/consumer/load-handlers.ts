@@ -6,7 +6,7 @@ import type { JobHandler } from "../../shared/jobs/handler.ts";
 export type LoadHandler = (reference: string) => Promise<JobHandler>;
 
 /** Splits `path/to/module.js#export`. */
-export function splitReference(reference: string): { readonly path: string; readonly exported: string } {
+function splitReference(reference: string): { readonly path: string; readonly exported: string } {
   const at = reference.lastIndexOf("#");
   return { path: reference.slice(0, at), exported: reference.slice(at + 1) };
 }

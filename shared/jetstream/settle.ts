@@ -34,7 +34,7 @@ const NOT_COPIED_DELAY_MS = 5_000;
 const MOST_SENDS: Readonly<Record<Decision["type"], number>> = { done: 3, drop: 3, dead: 3, retry: 1 };
 
 /** True once the server may have handed the message to someone else. */
-export function leaseIsOver({ ackWaitMs, now }: SettleSettings, delivery: Delivery): boolean {
+function leaseIsOver({ ackWaitMs, now }: SettleSettings, delivery: Delivery): boolean {
   return now() - delivery.receivedAtMs >= ackWaitMs;
 }
 
