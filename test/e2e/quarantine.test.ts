@@ -5,7 +5,7 @@ import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { headers } from "nats";
 import { stringify } from "yaml";
-import { QUARANTINE_HEADERS } from "../../functions/bridge/quarantine.ts";
+import { QUARANTINE_HEADERS } from "../../functions/bridge/quarantine/quarantine.ts";
 import { runCli } from "../support/cli.ts";
 import { makeConfigValue } from "../support/config.ts";
 import { startNats } from "../support/nats.ts";
