@@ -24,10 +24,12 @@ const WARM_UP = 4_000;
 const SENDERS = 1_000;
 const JOBS = 60_000;
 
-const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+/** A script beside this one, which runs transpiled as the project ships: `npm run bench` builds it. */
+const script = (name: string): string => fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+const inProject = (path: string): string => join(process.cwd(), path);
 const say = (line: string): void => console.error(line);
 
-const binary = await ensureNatsServer({ env: process.env, cacheDir: here("../.cache"), log: say });
+const binary = await ensureNatsServer({ env: process.env, cacheDir: inProject(".cache"), log: say });
 const storeDir = await mkdtemp(join(tmpdir(), "choria-bridge-bench-"));
 const server = await startServer({ binary: binary.path, storeDir });
 try {
@@ -40,7 +42,7 @@ try {
     date: new Date().toISOString().slice(0, 10),
   };
   const text = renderResults(machine, series);
-  await writeFile(here("./results.md"), text);
+  await writeFile(inProject("bench/results.md"), text);
   console.log(text);
 } finally {
   await server.stop();
@@ -52,7 +54,7 @@ async function measureAll(url: string): Promise<Series[]> {
   for (const protocol of ["v1", "v2"] as const) {
     loads.set(
       protocol,
-      await ensureLoad(here("../.cache/bench"), { protocol, count: MESSAGES, senders: SENDERS }, say),
+      await ensureLoad(inProject(".cache/bench"), { protocol, count: MESSAGES, senders: SENDERS }, say),
     );
   }
   const series = new Map<string, Measured[]>();
@@ -91,12 +93,13 @@ async function measureBridge(
   await makeStream(url, stream);
   const task = { ...load, what, url, protocol, stream, warmUp: WARM_UP } as BenchTask;
   return measureSubject(task, () => {
-    spawn(process.execPath, ["--import", "tsx", here("./publisher.ts"), url, SUBJECT, load.file], { stdio: "inherit" });
+    spawn(process.execPath, [script("publisher"), url, SUBJECT, load.file], { stdio: "inherit" });
   });
 }
 
-const streamOf = (what: string, protocol: string): string =>
-  `BENCH_${what.toUpperCase().replace("-", "_")}_${protocol.toUpperCase()}`;
+function streamOf(what: string, protocol: string): string {
+  return `BENCH_${what.toUpperCase().replace("-", "_")}_${protocol.toUpperCase()}`;
+}
 
 /** Mean size of a stored message, headers and the store's own overhead included. */
 async function storedBytes(url: string, name: string): Promise<number> {
@@ -117,8 +120,7 @@ async function makeStream(url: string, name: string): Promise<void> {
 }
 
 async function measureSubject(task: BenchTask, onReady: () => void = () => {}): Promise<Measured> {
-  const child = fork(here("./subject.ts"), [JSON.stringify(task)], {
-    execArgv: ["--import", "tsx"],
+  const child = fork(script("subject"), [JSON.stringify(task)], {
     stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
   let output = "";

@@ -1,7 +1,17 @@
 // Transpiles functions/ and shared/ into dist/, file for file, so that a checkout, the packed tarball and the tests
 // run the same modules. Types are checked by `npm run types`, not here: a build must be fast enough to precede `npm start`.
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+// For the benchmarks, which measure what ships: node scripts/build.mjs .build/bench bench functions shared
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 // npm runs `prepare` where development dependencies are left out too (--omit=dev, or npx before `npm ci`): a failure
@@ -13,12 +23,14 @@ const { build } = await import("esbuild").catch((error) => {
 });
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const dist = join(root, "dist");
-// Beside dist/, then moved in its place: whoever runs from dist/ at this moment never finds it half written.
+const [target = "dist", ...named] = process.argv.slice(2);
+const folders = named.length === 0 ? ["functions", "shared"] : named;
+const dist = join(root, target);
+// Beside its target, then moved in its place: whoever runs from dist/ at this moment never finds it half written.
 const outdir = mkdtempSync(join(root, ".dist-"));
 chmodSync(outdir, 0o755);
 process.on("exit", () => rmSync(outdir, { recursive: true, force: true }));
-const sources = ["functions", "shared"].flatMap((folder) =>
+const sources = folders.flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true })
     .map((file) => join(root, folder, String(file)))
     .filter((file) => file.endsWith(".ts")),
@@ -41,5 +53,6 @@ for (const file of readdirSync(outdir, { recursive: true })) {
   const path = join(outdir, String(file));
   writeFileSync(path, readFileSync(path, "utf8").replace(relativeTs, "$1$2.js$3"));
 }
+mkdirSync(dirname(dist), { recursive: true });
 rmSync(dist, { recursive: true, force: true });
 renameSync(outdir, dist);
