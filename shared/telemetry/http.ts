@@ -60,10 +60,16 @@ async function answer(url: string, registry: Registry, readiness: () => Readines
 
 function listen(server: Server, address: { readonly host: string; readonly port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", reject);
+    server.once("error", (cause) => reject(new Error(unusable(address, cause), { cause })));
     server.listen(address.port, address.host, () => {
-      server.off("error", reject);
+      server.removeAllListeners("error");
       resolve();
     });
   });
+}
+
+function unusable({ host, port }: { readonly host: string; readonly port: number }, cause: Error): string {
+  const taken = "code" in cause && cause.code === "EADDRINUSE";
+  const reason = taken ? "another process uses that port" : cause.message;
+  return `cannot serve health and metrics on ${host}:${port}: ${reason}; set another http.port, or 0 for a free one`;
 }
