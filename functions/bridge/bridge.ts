@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Trust } from "../../shared/choria/trust.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import type { Connection } from "../../shared/jetstream/connect.ts";
@@ -6,6 +7,7 @@ import { type CoreSubscription, subscribeCore } from "../../shared/jetstream/sub
 import { compileTemplate } from "../../shared/subjects/template.ts";
 import type { Readiness } from "../../shared/telemetry/http.ts";
 import type { Logger } from "../../shared/telemetry/log.ts";
+import { within } from "../../shared/time/within.ts";
 import { Connections } from "./connections.ts";
 import { type BridgeCounters, createCounters } from "./accounting/counters.ts";
 import { type Arrival, Hand, Ingest } from "./ingest.ts";
@@ -104,7 +106,7 @@ export class Bridge {
     this.#stopping = true;
     const drained = Promise.all(this.#subscriptions.map((subscription) => subscription.drain().catch(() => {})));
     await within(drained, deadline - now());
-    while (this.#hand.messages > 0 && now() < deadline) await within(never, 5);
+    while (this.#hand.messages > 0 && now() < deadline) await sleep(5);
     const left = await this.#lanes.close(Math.max(0, deadline - now()));
     await this.#connections.close();
     return { left, validating: this.#hand.messages };
@@ -147,15 +149,4 @@ export class Bridge {
 
 function missing(name: string): never {
   throw new Error(`"${name}" is not in the configuration, which was checked for that`);
-}
-
-const never = new Promise<never>(() => {});
-
-async function within(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, ms));
-  });
-  await Promise.race([promise, timeout]);
-  clearTimeout(timer);
 }

@@ -4,7 +4,7 @@ import { createTrust } from "../../shared/choria/trust.ts";
 import { keptConnection } from "../../shared/config/names.ts";
 import { quarantineSpec, type ResolvedFiles, streamSpec } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
-import { type Connection, openConnection } from "../../shared/jetstream/connect.ts";
+import { type Connection, openNamed } from "../../shared/jetstream/connect.ts";
 import type { StreamSpec } from "../../shared/jetstream/spec.ts";
 import { ensureStream } from "../../shared/jetstream/topology.ts";
 import { startTelemetry, type TelemetryServer } from "../../shared/telemetry/http.ts";
@@ -34,11 +34,7 @@ export interface BridgeOptions {
 
 /** Runs a bridge as a service: its streams made or checked, its metrics and health served. */
 export async function runBridge({ config, resolved, apply, log }: BridgeOptions): Promise<BridgeService> {
-  const connect = (name: string, label: string): Promise<Connection> => {
-    const settings = resolved.connections[name];
-    if (settings === undefined) throw new RangeError(`the configuration has no connection "${name}"`);
-    return openConnection(settings, label);
-  };
+  const connect = (name: string, label: string): Promise<Connection> => openNamed(resolved.connections, name, label);
   for (const { connection, spec } of streamsOf(config)) await ensure(await connect(connection, "setup"), spec, apply);
 
   const registry = new Registry();

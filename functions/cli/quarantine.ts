@@ -2,7 +2,7 @@ import { createTrust } from "../../shared/choria/trust.ts";
 import { keptConnection } from "../../shared/config/names.ts";
 import { quarantineSpec } from "../../shared/config/resolve.ts";
 import { browse, deleteMessage, readMessage } from "../../shared/jetstream/browse.ts";
-import { type Connection, openConnection } from "../../shared/jetstream/connect.ts";
+import { type Connection, openNamed } from "../../shared/jetstream/connect.ts";
 import { publishOnce } from "../../shared/jetstream/publish-once.ts";
 import { ReplyInbox } from "../../shared/jetstream/replies.ts";
 import { type Quarantined, readQuarantined, type ReplayResult, replay } from "../bridge/quarantine/replay.ts";
@@ -66,7 +66,9 @@ interface QuarantineStore {
 }
 
 async function withQuarantine(opened: OpenConfig, use: (store: QuarantineStore) => Promise<void>): Promise<void> {
-  const connection = await connectTo(opened, keptConnection(opened.config, "quarantine") ?? "");
+  const name = keptConnection(opened.config, "quarantine");
+  if (name === null) throw new UsageError("the configuration has no connection for the quarantine");
+  const connection = await connectTo(opened, name);
   try {
     await use({ opened, connection, stream: quarantineSpec(opened.config).name });
   } finally {
@@ -75,9 +77,7 @@ async function withQuarantine(opened: OpenConfig, use: (store: QuarantineStore) 
 }
 
 function connectTo({ resolved }: OpenConfig, name: string): Promise<Connection> {
-  const settings = resolved.connections[name];
-  if (settings === undefined) throw new UsageError("the configuration has no connection for the quarantine");
-  return openConnection(settings, "quarantine");
+  return openNamed(resolved.connections, name, "quarantine");
 }
 
 function sequenceOf(text: string): number {

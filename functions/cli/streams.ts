@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { keptConnection } from "../../shared/config/names.ts";
 import { consumerSpec, deadLetterSpec, quarantineSpec, streamSpec } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
-import { type Connection, openConnection } from "../../shared/jetstream/connect.ts";
+import { type Connection, openNamed } from "../../shared/jetstream/connect.ts";
 import type { ConsumerSpec, StreamSpec } from "../../shared/jetstream/spec.ts";
 import {
   type Comparison,
@@ -67,9 +67,7 @@ async function run({ config, resolved }: OpenConfig, json: boolean, visit: Visit
   const results: Result[] = [];
   const parts = partsOf(config);
   for (const name of new Set(parts.map(({ connection }) => connection))) {
-    const settings = resolved.connections[name];
-    if (settings === undefined) throw new RangeError(`the configuration has no connection "${name}"`);
-    const connection = await openConnection(settings, "streams");
+    const connection = await openNamed(resolved.connections, name, "streams");
     try {
       const jsm = await connection.jetstreamManager();
       for (const part of parts) if (part.connection === name) results.push(await visit(jsm, part));

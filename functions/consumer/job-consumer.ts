@@ -4,6 +4,7 @@ import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import { Pull } from "../../shared/jetstream/pull.ts";
 import { type SettleSettings, settle } from "../../shared/jetstream/settle.ts";
 import type { Decision } from "../../shared/jobs/outcome.ts";
+import { within } from "../../shared/time/within.ts";
 import type { SettledOutcome } from "./events.ts";
 import { prefetchOf } from "./job.ts";
 import { Run, type RunSettings } from "./run.ts";
@@ -187,14 +188,4 @@ export class JobConsumer {
     if (!nothing) this.#pull.again();
     else if (this.#pull.held === 0) this.#onEmptied?.();
   }
-}
-
-/** Waits for `work`, but not longer than `ms`. */
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }

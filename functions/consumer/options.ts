@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import { readAdapterOutput } from "../../shared/choria/output.ts";
 import type { ResolvedFiles } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
-import { type Connection, openConnection } from "../../shared/jetstream/connect.ts";
+import { type Connection, openNamed } from "../../shared/jetstream/connect.ts";
 import type { Logger } from "../../shared/telemetry/log.ts";
 import { importHandlers, type LoadHandler } from "./load-handlers.ts";
 import type { OpenJobsOptions } from "./open-jobs.ts";
@@ -26,11 +26,7 @@ export interface ConsumerChoice {
 /** What opening jobs needs, from a configuration. */
 export function consumerOptions({ path, config, resolved }: ConsumerConfig, choice: ConsumerChoice): OpenJobsOptions {
   const { only, apply, log, loadHandler = importHandlers(dirname(resolve(path))) } = choice;
-  const connect = (name: string): Promise<Connection> => {
-    const settings = resolved.connections[name];
-    if (settings === undefined) throw new RangeError(`the configuration has no connection "${name}"`);
-    return openConnection(settings, "worker");
-  };
+  const connect = (name: string): Promise<Connection> => openNamed(resolved.connections, name, "worker");
   return { config, file: path, only, apply, log, loadHandler, connect, unwrap: payloadOf };
 }
 

@@ -39,7 +39,7 @@ export interface ReportMoment extends Moment {
 }
 
 /** go-choria's default ttl, seconds. */
-export const TTL_SECONDS = 60;
+const TTL_SECONDS = 60;
 
 /** The registration a node sends now, unsigned. */
 export function registrationFields(node: SimulatedNode, moment: ReportMoment): RequestFields {

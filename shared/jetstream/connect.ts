@@ -27,6 +27,17 @@ export async function openConnection(settings: ConnectionSettings, label: string
   }
 }
 
+/** Opens a connection by its name in the configuration; configurations are checked, so an unknown name is our mistake. */
+export function openNamed(
+  connections: Readonly<Record<string, ConnectionSettings>>,
+  name: string,
+  label: string,
+): Promise<NatsConnection> {
+  const settings = Object.hasOwn(connections, name) ? connections[name] : undefined;
+  if (settings === undefined) throw new RangeError(`the configuration has no connection "${name}"`);
+  return openConnection(settings, label);
+}
+
 /** Calls `events` until the connection is closed. `now` is a monotonic clock in milliseconds. */
 export async function watchConnection(
   connection: Connection,

@@ -13,6 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "shared/subjects": PURE,
   "shared/telemetry": ["node:", "pino", "prom-client"],
   "shared/nats-server": ["node:"],
+  "shared/time": [],
   "shared/jetstream": ["node:", "nats", "shared/jobs/", "shared/telemetry/"],
   "shared/sinks": ["node:", "nats", "shared/jobs/", "shared/telemetry/", "shared/subjects/", "shared/jetstream/"],
 };

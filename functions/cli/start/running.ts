@@ -1,5 +1,5 @@
 import type { Connection } from "../../../shared/jetstream/connect.ts";
-import { openConnection } from "../../../shared/jetstream/connect.ts";
+import { openNamed } from "../../../shared/jetstream/connect.ts";
 import type { Logger } from "../../../shared/telemetry/log.ts";
 import { quantile } from "../../../shared/telemetry/registry.ts";
 import { type BridgeService, runBridge } from "../../bridge/run.ts";
@@ -146,9 +146,7 @@ class Connections {
   readonly get = (name: string): Promise<Connection> => {
     const known = this.#open.get(name);
     if (known !== undefined) return known;
-    const settings = this.#opened.resolved.connections[name];
-    if (settings === undefined) throw new RangeError(`the configuration has no connection "${name}"`);
-    const connection = openConnection(settings, "start");
+    const connection = openNamed(this.#opened.resolved.connections, name, "start");
     this.#open.set(name, connection);
     return connection;
   };
