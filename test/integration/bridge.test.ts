@@ -103,7 +103,7 @@ test("a stream that is full neither delays nor sheds for another one", async (t)
 
   await eventually(() => assert.equal(counters(service, { stream: "FREE" }).stream.stored, 50));
   const full = counters(service, { stream: "FULL" }).stream;
-  await eventually(() => assert.ok((full.retries.full ?? 0) > 0));
+  await eventually(() => assert.ok((full.retries.full ?? 0) > 0, "not yet"));
   assert.equal(full.stored, 1);
   assert.equal(full.shed.buffer_full, 39);
 });
@@ -238,7 +238,9 @@ test("a lost ingest connection is counted with its duration, and receiving goes 
   await nats.server.kill("SIGKILL");
   await nats.server.restart();
   const ingest = service.bridge.counters.connections.get("ingest main")!;
-  await eventually(() => assert.ok(ingest.disconnects === 1 && ingest.disconnectedMs > 0), { timeoutMs: 15_000 });
+  await eventually(() => assert.ok(ingest.disconnects === 1 && ingest.disconnectedMs > 0, "not yet"), {
+    timeoutMs: 15_000,
+  });
   await client.flush();
   client.publish(REGISTRATION_SUBJECT, await fleet.registration(0));
 
@@ -297,7 +299,7 @@ test("stopping stores what is in hand and reports nothing left", async (t) => {
 
   for (const message of messages) client.publish(REGISTRATION_SUBJECT, message);
   await client.flush();
-  await eventually(() => assert.ok(counters(service).ingest.received > 0));
+  await eventually(() => assert.ok(counters(service).ingest.received > 0, "not yet"));
   const { left } = await service.stop(5_000);
 
   assert.deepEqual(left, { JOBS: 0 });

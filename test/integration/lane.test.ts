@@ -111,7 +111,7 @@ test("without a stream messages wait, and are stored in order per key once it is
   const { jsm, lane, recorder } = await setup(t);
 
   for (let i = 0; i < 20; i += 1) lane.offer(makeMessage(`m${i}`, { key: `key${i % 2}` }));
-  await eventually(() => assert.ok(recorder.failures.includes("no_stream")));
+  await eventually(() => assert.ok(recorder.failures.includes("no_stream"), "not yet"));
   await addStream(jsm);
   await eventually(() => assert.equal(recorder.stored.length, 20));
 
@@ -131,7 +131,7 @@ test("a full stream holds messages back and takes them when there is room again"
 
   lane.offer(makeMessage("a"));
   lane.offer(makeMessage("b"));
-  await eventually(() => assert.ok(recorder.failures.includes("full")));
+  await eventually(() => assert.ok(recorder.failures.includes("full"), "not yet"));
   await jsm.streams.purge("JOBS");
 
   await eventually(() => assert.deepEqual(recorder.stored, ["a", "b"]));
@@ -184,7 +184,7 @@ test("a stream of another name on the subject is not filled by mistake", async (
 
   lane.offer(makeMessage("a"));
 
-  await eventually(() => assert.ok(recorder.failures.includes("wrong_stream")));
+  await eventually(() => assert.ok(recorder.failures.includes("wrong_stream"), "not yet"));
   assert.equal((await jsm.streams.info("OTHER")).state.messages, 0);
 });
 
@@ -211,7 +211,7 @@ test("a server that freezes longer than a PubAck may take stores every message o
   await nats.server.kill("SIGSTOP");
   const ids = Array.from({ length: 100 }, (_, i) => `m${i}`);
   for (const id of ids) lane.offer(makeMessage(id));
-  await eventually(() => assert.ok(recorder.failures.includes("timeout")));
+  await eventually(() => assert.ok(recorder.failures.includes("timeout"), "not yet"));
   assert.equal(lane.suspended, true);
   await nats.server.kill("SIGCONT");
 

@@ -144,7 +144,7 @@ test("a pull on a consumer that does not exist reports trouble, and starts once 
   const { deliveries, troubles } = pull();
 
   // A 2.9 server leaves such a pull unanswered: there only the missing heartbeats tell.
-  await eventually(() => assert.ok(troubles.length > 0), { timeoutMs: 15_000 });
+  await eventually(() => assert.ok(troubles.length > 0, "not yet"), { timeoutMs: 15_000 });
   await jsm.consumers.add("JOBS", { durable_name: "work", ack_policy: "explicit" as never });
   await put("late");
   await eventually(() => assert.equal(deliveries.length, 1), { timeoutMs: 10_000 });
@@ -174,9 +174,16 @@ test("pulling goes on when the server was killed and came back", async (t) => {
   await nats.server.restart();
   await eventually(() => queue.put("after"), { timeoutMs: 10_000 });
 
-  await eventually(() => assert.ok(deliveries.some(({ data }) => Buffer.from(data).toString() === "after")), {
-    timeoutMs: 10_000,
-  });
+  await eventually(
+    () =>
+      assert.ok(
+        deliveries.some(({ data }) => Buffer.from(data).toString() === "after"),
+        "not yet",
+      ),
+    {
+      timeoutMs: 10_000,
+    },
+  );
 });
 
 test("a stored message that looks like a status is delivered as the message it is", async (t) => {

@@ -2,7 +2,10 @@ import { setTimeout as wait } from "node:timers/promises";
 
 const POLL_EVERY_MS = 20;
 
-/** Repeats `assertion` until it passes and returns what it returned; after `timeoutMs` fails with its last error. */
+/**
+ * Repeats `assertion` until it passes and returns what it returned; after `timeoutMs` fails with its last error. Give
+ * `assert.ok` a message here: without one Node parses the test's source at every failure to quote it, for seconds.
+ */
 export async function eventually<T>(
   assertion: () => T | Promise<T>,
   { timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {},

@@ -95,7 +95,9 @@ test("credentials that are refused for a while do not end a connection that was 
   const config = join(storeDir, "nats-server.conf");
   await writeFile(config, "authorization: { token: two }");
   await server.restart();
-  await eventually(() => assert.ok(server.output.split("authentication error").length > 3), { timeoutMs: 15_000 });
+  await eventually(() => assert.ok(server.output.split("authentication error").length > 3, "not yet"), {
+    timeoutMs: 15_000,
+  });
 
   await writeFile(config, "authorization: { token: one }");
   await server.restart();
