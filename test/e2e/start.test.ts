@@ -11,6 +11,9 @@ import { makeFolder, writeYaml } from "../support/folder.ts";
 import { startNats } from "../support/nats.ts";
 
 const FLEET = ["--nodes", "20", "--interval", "1", "--bad", "20"];
+/** A second of the live view, for a log: what came in, what was refused and why, where it went and how long it took. */
+const LIVE =
+  /^sent \d+\/s {2}received [1-9]\d*\/s {2}validated .+ stored .+ republished .+ lag \d+ .+\(rejected so far: \w+ \d/m;
 const run = promisify(execFile);
 
 /** Command lines of the processes that have `text` among their arguments. */
@@ -33,17 +36,15 @@ function lastLine(text: string): string {
   return text.trimEnd().split("\n").at(-1) ?? "";
 }
 
-test("start shows a fleet at work, ends by itself, balances its books, and does so again on the same folder", async (t) => {
+test("start ends by itself, balances its books, and does so again on the same folder", async (t) => {
   const folder = await makeFolder(t);
 
-  const first = await runCli(["start", ...FLEET, "--for", "3s", "--data", folder]);
+  const first = await runCli(["start", ...FLEET, "--for", "5s", "--data", folder]);
   const second = await runCli(["start", ...FLEET, "--for", "1s", "--data", folder]);
 
   assert.deepEqual([first.code, first.stderr], [0, ""], first.stdout);
   assert.equal(lastLine(first.stdout), "balanced");
   assert.match(first.stdout, /^captures: 66 recorded messages: accepted .+; CHORIA_DEMO_CAPTURES: 56 stored, 10 held/m);
-  assert.match(first.stdout, /^sent \d+\/s {2}received [1-9]\d*\/s {2}validated .+ stored .+ republished .+ lag \d+ /m);
-  assert.match(first.stdout, /\(rejected so far: [a-z_]+ \d+/);
   assert.match(first.stdout, /^ok {2}[a-z_0-9]+: sent hostile ([1-9]\d*) = rejected \1$/m);
   assert.match(first.stdout, /^ok {2}stream registrations: received [1-9].* = stored [1-9]/m);
   assert.match(first.stdout, /^ok {2}republished to inventory: outputs ([1-9][\d,]*) = stored \1 \+ duplicate 0$/m);
@@ -52,10 +53,10 @@ test("start shows a fleet at work, ends by itself, balances its books, and does 
   assert.deepEqual(await processesWith(folder), []);
 });
 
-test("Ctrl-C stores and processes what is in hand, prints the ledger and leaves nothing running", async (t) => {
+test("start shows a fleet at work until Ctrl-C; then what is in hand is processed, and nothing is left running", async (t) => {
   const folder = await makeFolder(t);
   const { output, ended, interrupt } = startInTerminal(t, [...FLEET, "--for", "60s", "--data", folder]);
-  await eventually(() => assert.match(output.stdout, /received [1-9]/), { timeoutMs: 20_000 });
+  await eventually(() => assert.match(output.stdout, LIVE), { timeoutMs: 20_000 });
   assert.equal((await processesWith(folder)).length, 3); // itself, nats-server, the fleet
 
   interrupt();
