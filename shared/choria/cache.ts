@@ -8,7 +8,8 @@ export interface Validity {
 
 /**
  * A bounded memory of credentials that were proven, the least recently used forgotten first. It holds positive verdicts
- * only: a refused credential costs its sender a check each time, and cannot push out what is good.
+ * only: a refused credential costs its sender a check each time, and cannot push out what is good. Nor may a good one that
+ * can be written in many ways: a v1 certificate is kept once its holder has signed a message with it.
  */
 export class CredentialCache<T extends Validity> {
   readonly #entries = new Map<string, T>();

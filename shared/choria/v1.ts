@@ -77,29 +77,29 @@ function judgeUnsigned({ secure, inner, kind }: OpenedRequest, context: V1Contex
 
 async function judgeSigned(request: OpenedRequest, context: V1Context): Promise<ValidatedMessage | Refusal> {
   const { secure, inner, kind } = request;
-  const certificate = proveCertificate(secure.credential, context);
+  const { proven } = context.v1;
+  const key = credentialKey(secure.credential);
+  const known = proven.get(key, context.nowMs);
+  const certificate = known ?? proveCertificate(secure.credential, context);
   if (certificate instanceof Refusal) return certificate;
   const refusal =
     nameRefusal(request, certificate, context.v1) ??
     collectiveRefusal(inner.collective, context.trust.collectives) ??
-    (await signatureRefusal(secure, certificate.key, RSA_SHA256)) ??
-    timeRefusal(inner, "v1", { nowMs: context.nowMs, ttl: context.trust.ttl });
+    (await signatureRefusal(secure, certificate.key, RSA_SHA256));
   if (refusal !== null) return refusal;
+  // Not before: with remarks around it, anybody could write another's certificate in as many ways as the cache has room.
+  if (known === undefined) proven.set(key, certificate);
+  const late = timeRefusal(inner, "v1", { nowMs: context.nowMs, ttl: context.trust.ttl });
+  if (late !== null) return late;
   const senderProof = kind === "registration" ? "signature" : "none";
   return accepted(inner, { protocol: "v1", kind, proof: "signature", senderProof, code: "ok", signed: secure.signed });
 }
 
-/** Check 12, remembered per certificate text. */
+/** Check 12. */
 function proveCertificate(pem: string, { v1, nowMs }: V1Context): ProvenCertificate | Refusal {
-  const key = credentialKey(pem);
-  const known = v1.proven.get(key, nowMs);
-  if (known !== undefined) return known;
   const certificates = readCertificates(pem);
-  if (typeof certificates === "string")
-    return new Refusal("bad_pubcert", `the certificate is unusable: ${certificates}`);
-  const verdict = verifyCertificates(certificates, v1.anchors, nowMs);
-  if (!(verdict instanceof Refusal)) v1.proven.set(key, verdict);
-  return verdict;
+  if (typeof certificates !== "string") return verifyCertificates(certificates, v1.anchors, nowMs);
+  return new Refusal("bad_pubcert", `the certificate is unusable: ${certificates}`);
 }
 
 /** Check 14 without the collective. Lists and names are judged per message, whatever is remembered. */

@@ -1,6 +1,6 @@
 // @peculiar/x509 needs its Reflect polyfill to be loaded first.
 import "reflect-metadata";
-import { X509Certificate } from "node:crypto";
+import { type KeyObject, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { readPem } from "./pem.ts";
 
@@ -48,6 +48,15 @@ function parseCertificate(der: Buffer): X509Certificate | null {
     const certificate = new X509Certificate(der);
     // OpenSSL ignores what follows the certificate; two readers must not see two things.
     return certificate.raw.length === der.length ? certificate : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The certificate's key; null for one that OpenSSL cannot read, which it finds out only when asked. */
+export function readKey(certificate: X509Certificate): KeyObject | null {
+  try {
+    return certificate.publicKey;
   } catch {
     return null;
   }

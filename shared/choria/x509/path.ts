@@ -5,7 +5,7 @@ export type CertificatePath = readonly X509Certificate[];
 
 /** Real chains have one or two. */
 const MAX_INTERMEDIATES = 4;
-/** Only the holder of a trusted CA key can make paths branch; this bounds what even that costs. */
+/** Only the holder of a trusted CA key can make paths branch: copies count once. This bounds what even that costs. */
 const MAX_SIGNATURE_CHECKS = 64;
 
 /**
@@ -16,7 +16,7 @@ export function findPaths(
   certificates: readonly X509Certificate[],
   anchors: readonly X509Certificate[],
 ): readonly CertificatePath[] {
-  const [leaf, ...others] = certificates;
+  const [leaf, ...others] = withoutCopies(certificates);
   if (leaf === undefined) return [];
   const search: Search = { leaf, others, paths: [], checksLeft: MAX_SIGNATURE_CHECKS };
   for (const anchor of anchors) extend(search, anchor, [anchor]);
@@ -34,8 +34,18 @@ function extend(search: Search, issuer: X509Certificate, path: CertificatePath):
   if (isIssued(search, search.leaf, issuer)) search.paths.push([...path, search.leaf]);
   if (path.length > MAX_INTERMEDIATES) return;
   for (const next of search.others) {
-    if (!path.includes(next) && isIssued(search, next, issuer)) extend(search, next, [...path, next]);
+    if (isIssued(search, next, issuer) && !isRepeated(next, path)) extend(search, next, [...path, next]);
   }
+}
+
+/** A CA stands on a path once, under whichever certificate of its: anybody may send a public root along, ten times over. */
+function isRepeated(next: X509Certificate, path: CertificatePath): boolean {
+  return path.some((above) => above.subject === next.subject && above.publicKey.equals(next.publicKey));
+}
+
+function withoutCopies(certificates: readonly X509Certificate[]): readonly X509Certificate[] {
+  if (certificates.length === 1) return certificates;
+  return [...new Map(certificates.map((certificate) => [certificate.fingerprint256, certificate])).values()];
 }
 
 function isIssued(search: Search, certificate: X509Certificate, issuer: X509Certificate): boolean {

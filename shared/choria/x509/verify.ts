@@ -1,7 +1,7 @@
 import type { KeyObject, X509Certificate } from "node:crypto";
 import type { Validity } from "../cache.ts";
 import { quoted, Refusal } from "../refusal.ts";
-import { type CertificateFacts, certificateFacts } from "./certificate.ts";
+import { type CertificateFacts, certificateFacts, readKey } from "./certificate.ts";
 import { type CertificatePath, findPaths } from "./path.ts";
 import type { RevocationList } from "./revocation.ts";
 
@@ -67,14 +67,13 @@ function judgePath(path: CertificatePath, anchors: Anchors, nowMs: number): Prov
     return new Refusal("untrusted_cert", "a certificate on the path holds values that cannot be read");
   }
   const applicable = applicableLists(read, anchors.revocationLists);
-  return (
+  const refusal =
     firstRefusal(read, trustRefusal) ??
     firstRefusal(read, (step) => validityRefusal(step.facts, nowMs)) ??
     firstRefusal(read, (step) => usageRefusal(step.facts)) ??
-    revocationRefusal(applicable, nowMs) ??
-    keyRefusal(leaf) ??
-    proven(leaf, read, applicable)
-  );
+    revocationRefusal(applicable, nowMs);
+  const key = refusal ?? leafKey(leaf);
+  return key instanceof Refusal ? key : proven({ leaf: leaf.facts, key }, read, applicable);
 }
 
 /** The leaf's own trouble is named before that of its issuers. */
@@ -111,7 +110,8 @@ function issuerFault(facts: CertificateFacts, intermediatesBelow: number): strin
 }
 
 function validityRefusal(facts: CertificateFacts, nowMs: number): Refusal | null {
-  if (nowMs > facts.notAfterMs) {
+  // Negated, so that a date that is none is not one in the future.
+  if (!(nowMs <= facts.notAfterMs)) {
     return new Refusal("cert_expired", `${describe(facts)} expired at ${isoTime(facts.notAfterMs)}`);
   }
   if (nowMs >= facts.notBeforeMs) return null;
@@ -142,29 +142,39 @@ function applicableLists(steps: readonly Step[], lists: readonly RevocationList[
 function revocationRefusal(applicable: readonly ApplicableList[], nowMs: number): Refusal | null {
   const hit = applicable.find(({ list, subject }) => list.revokedSerials.has(subject.serial));
   if (hit !== undefined) return new Refusal("cert_revoked", `${describe(hit.subject)} was revoked by its issuer`);
-  const stale = applicable.find(({ list }) => nowMs > list.nextUpdateMs);
+  const stale = applicable.find(({ list }) => !(nowMs <= list.nextUpdateMs));
   if (stale === undefined) return null;
   // An attacker who can hold back a fresh list must not be able to bring back what it revokes.
   const detail = `the revocation list of "${stale.list.issuer}" was due for renewal at ${isoTime(stale.list.nextUpdateMs)}`;
   return new Refusal("untrusted_cert", detail);
 }
 
-function keyRefusal({ certificate, facts }: Step): Refusal | null {
-  const key = certificate.publicKey;
-  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  if (key.asymmetricKeyType === "rsa" && bits >= MIN_RSA_BITS) return null;
-  const found = key.asymmetricKeyType === "rsa" ? `RSA with ${bits} bits` : `${key.asymmetricKeyType}`;
+function leafKey({ certificate, facts }: Step): KeyObject | Refusal {
+  const key = readKey(certificate);
+  const bits = key?.asymmetricKeyDetails?.modulusLength ?? 0;
+  const isRsa = key?.asymmetricKeyType === "rsa";
+  if (isRsa && bits >= MIN_RSA_BITS) return key;
+  const found = isRsa ? `RSA with ${bits} bits` : (key?.asymmetricKeyType ?? "unreadable");
   return new Refusal(
     "unsupported_key",
     `${describe(facts)} holds a key of type ${found}; RSA of 2048 bits or more is needed`,
   );
 }
 
-function proven(leaf: Step, steps: readonly Step[], applicable: readonly ApplicableList[]): ProvenCertificate {
+interface ProvenLeaf {
+  readonly leaf: CertificateFacts;
+  readonly key: KeyObject;
+}
+
+function proven(
+  { leaf, key }: ProvenLeaf,
+  steps: readonly Step[],
+  applicable: readonly ApplicableList[],
+): ProvenCertificate {
   return {
-    key: leaf.certificate.publicKey,
-    names: leaf.facts.names,
-    subject: leaf.facts.subject,
+    key,
+    names: leaf.names,
+    subject: leaf.subject,
     notBeforeMs: Math.max(...steps.map((step) => step.facts.notBeforeMs)),
     expiresMs: Math.min(
       ...steps.map((step) => step.facts.notAfterMs),
@@ -174,9 +184,10 @@ function proven(leaf: Step, steps: readonly Step[], applicable: readonly Applica
 }
 
 function describe(facts: CertificateFacts): string {
-  return `certificate "${facts.subject}" (serial ${facts.serial})`;
+  return `certificate ${quoted(facts.subject)} (serial ${facts.serial})`;
 }
 
+/** A CA may sign any date; one that is none is never valid. */
 function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
+  return Number.isNaN(ms) ? "no time" : new Date(ms).toISOString();
 }

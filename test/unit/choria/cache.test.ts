@@ -49,6 +49,24 @@ test("proven certificates and tokens are remembered, refused ones are not", asyn
   assert.deepEqual([trust.v1?.proven.size, trust.v2?.proven.size], [1, 1]);
 });
 
+test("another's certificate, written in ever new ways, does not fill the memory", async () => {
+  const trust = createTrust(makeTrustSettings());
+  const transport = JSON.parse(vectorBytes("v1-request-valid").toString());
+  const secure = JSON.parse(Buffer.from(transport.data, "base64").toString());
+  const forge = (remark: number) => {
+    const signature = Buffer.alloc(256, remark).toString("base64");
+    const forged = { ...secure, pubcert: `remark ${remark}\n${secure.pubcert}`, signature };
+    const data = Buffer.from(JSON.stringify(forged)).toString("base64");
+    return Buffer.from(JSON.stringify({ ...transport, data }));
+  };
+  const verdicts = await Promise.all([1, 2, 3].map((n) => validate(forge(n), "request", trust, VECTOR_NOW_MS)));
+  assert.deepEqual(
+    verdicts.map((verdict) => (verdict.ok ? "ok" : verdict.rejection.code)),
+    Array(3).fill("signature_invalid"),
+  );
+  assert.equal(trust.v1?.proven.size, 0);
+});
+
 test("allow lists are judged per message, also for a remembered certificate", async () => {
   const trust = createTrust(makeTrustSettings());
   await validate(vectorBytes("v1-request-valid"), "request", trust, VECTOR_NOW_MS);

@@ -1,11 +1,12 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
-import { createPrivateKey, type KeyObject, webcrypto } from "node:crypto";
+import { createPrivateKey, type KeyObject, webcrypto, X509Certificate } from "node:crypto";
 import { before, test } from "node:test";
 import * as x509 from "@peculiar/x509";
 import { composeV1Request, type V1Credential } from "../../../shared/choria/compose.ts";
 import { createTrust } from "../../../shared/choria/trust.ts";
 import { validate } from "../../../shared/choria/validate.ts";
+import { findPaths } from "../../../shared/choria/x509/path.ts";
 import { makeTrustSettings, VECTOR_NOW_MS } from "../../support/vectors.ts";
 
 const DAY_MS = 86_400_000;
@@ -46,6 +47,8 @@ interface Recipe {
   readonly extensions?: readonly x509.Extension[];
   readonly hash?: string;
   readonly serialNumber?: string;
+  /** DER; in place of the holder's. */
+  readonly publicKey?: Uint8Array<ArrayBuffer>;
   readonly notAfter?: Date;
 }
 
@@ -53,7 +56,7 @@ async function issue({ subject, holder, issuer, signer, extensions = [], hash = 
   const certificate = await x509.X509CertificateGenerator.create({
     subject,
     issuer,
-    publicKey: holder.keys.publicKey,
+    publicKey: rest.publicKey ?? holder.keys.publicKey,
     signingKey: await signingKey(signer, hash),
     signingAlgorithm: { name: "RSASSA-PKCS1-v1_5", hash },
     notBefore: new Date(VECTOR_NOW_MS - DAY_MS),
@@ -72,8 +75,9 @@ function signingKey({ key, keys }: Pair, hash: string): Promise<webcrypto.Crypto
 }
 
 const caExtension = (pathLength?: number) => new x509.BasicConstraintsExtension(true, pathLength, true);
-const issueRoot = (extensions: readonly x509.Extension[] = []) =>
+const issueRoot = (extensions: readonly x509.Extension[] = [], serialNumber = "0a") =>
   issue({
+    serialNumber,
     subject: "CN=Root",
     holder: root,
     issuer: "CN=Root",
@@ -219,6 +223,25 @@ for (const [name, make, code, detail] of chains) {
     assert.match(verdict.detail, detail);
   });
 }
+
+test("a root that is sent along many times, in its own renewals too, opens no further paths", async () => {
+  const serials = Array.from({ length: 9 }, (_, index) => `0${index + 1}`);
+  const renewals = await Promise.all(serials.map((serialNumber) => issueRoot([], serialNumber)));
+  const leafPem = await issueLeaf();
+  const parse = (pem: string) => new X509Certificate(pem);
+
+  const copies = findPaths([leafPem, ...Array(9).fill(renewals[0])].map(parse), [parse(renewals[0] ?? "")]);
+  const renewed = findPaths([leafPem, ...renewals].map(parse), [parse(renewals[0] ?? "")]);
+
+  assert.deepEqual([copies.length, renewed.length], [1, 1]);
+});
+
+test("a certificate whose key OpenSSL cannot read is refused for its key", async () => {
+  const unknownKey = Buffer.from("300d300806062a030405060703010000", "hex");
+  const certPem = await issueLeaf({ publicKey: unknownKey });
+  const verdict = await judge({ ca: await issueRoot(), certPem });
+  assert.equal(verdict.code, "unsupported_key", verdict.detail);
+});
 
 test("an RSA key of 1024 bits is refused", async () => {
   const weak = await makePair(1_024);
