@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option } from "commander";
 import { type Capture, readCaptures } from "../../shared/choria/captures.ts";
 import { explain } from "../../shared/choria/explain/explain.ts";
 import type { Kind } from "../../shared/choria/message.ts";
+import { printable } from "../../shared/choria/refusal.ts";
 import { parseRfc3339 } from "../../shared/choria/rfc3339.ts";
 import { createTrust, type Trust } from "../../shared/choria/trust.ts";
 import { TrustError } from "../../shared/choria/trust-error.ts";
@@ -11,6 +12,9 @@ import { filesBeside, readConfigFile } from "./config-file.ts";
 import type { RegisterCommand } from "./context.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { explanationFacts, explanationLine, explanationText } from "./inspect-text.ts";
+
+/** NATS lets control characters into subjects; a recorded one must not drive a terminal. */
+const MAX_SUBJECT = 255;
 
 interface InspectOptions {
   readonly config: string;
@@ -89,7 +93,8 @@ async function inspectCaptures(
   let rejected = 0;
   for (const capture of captures) {
     const explanation = await explain(capture.payload, kind, trust, now ?? capture.receivedMs);
-    const { seq, subject } = capture;
+    const { seq } = capture;
+    const subject = printable(capture.subject, MAX_SUBJECT);
     const facts = { seq, subject, received: new Date(capture.receivedMs).toISOString(), captured: capture.kind };
     console.log(
       json

@@ -12,11 +12,16 @@ export class Refusal implements Rejection {
 }
 
 const MAX_QUOTED = 80;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the purpose
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: what a sender wrote must not drive a terminal
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** Text of a sender made safe for a detail: bounded, on one line. */
+/** Text of a sender made safe for a detail. */
 export function quoted(text: string): string {
-  const short = text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text;
-  return `"${short.toWellFormed().replace(UNPRINTABLE, "?")}"`;
+  return `"${printable(text, MAX_QUOTED)}"`;
+}
+
+/** Text of a sender on one line, bounded, without characters that drive a terminal. */
+export function printable(text: string, maxCharacters: number): string {
+  const short = text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
+  return short.toWellFormed().replace(UNPRINTABLE, "?");
 }

@@ -2,7 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import { Refusal } from "../refusal.ts";
 import { type Claims, readClaims } from "../token/claims.ts";
 import type { Trust } from "../trust.ts";
-import { certificateFacts, readCertificates } from "../x509/certificate.ts";
+import { certificateFacts, readCertificates, readKey } from "../x509/certificate.ts";
 import { type Layer, presentable } from "./presentable.ts";
 
 /** What the certificate of a v1 request says, beside the CAs it would have to come from; null without one. */
@@ -19,19 +19,24 @@ export function certificateLayer(pubcert: unknown, trust: Trust): Layer | null {
 
 function leafFacts(leaf: X509Certificate) {
   const facts = certificateFacts(leaf);
-  const { asymmetricKeyType, asymmetricKeyDetails } = leaf.publicKey;
-  const keyType = [asymmetricKeyType, asymmetricKeyDetails?.modulusLength].filter(Boolean).join(" ");
+  const keyType = keyText(leaf);
   if (facts === null) return { subject: leaf.subject, issuer: leaf.issuer, keyType };
   return {
     subject: facts.subject,
     names: facts.names,
     issuer: facts.issuer,
     serial: facts.serial,
-    validFrom: new Date(facts.notBeforeMs).toISOString(),
-    validTo: new Date(facts.notAfterMs).toISOString(),
+    validFrom: isoSeconds(facts.notBeforeMs / 1_000),
+    validTo: isoSeconds(facts.notAfterMs / 1_000),
     extendedKeyUsages: facts.extendedKeyUsages ?? "any",
     keyType,
   };
+}
+
+function keyText(leaf: X509Certificate): string {
+  const key = readKey(leaf);
+  if (key === null) return "unreadable";
+  return [key.asymmetricKeyType, key.asymmetricKeyDetails?.modulusLength].filter(Boolean).join(" ");
 }
 
 /** What a v2 token claims, beside the issuers it would have to come from; null without one. */

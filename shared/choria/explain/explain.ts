@@ -53,9 +53,15 @@ function parseObject(bytes: Uint8Array | null): JsonObject | null {
 }
 
 function guessKind({ secure, inner }: Opened): Kind {
-  const protocol = String(inner?.["protocol"] ?? secure?.["protocol"] ?? "");
+  const protocol = protocolOf(inner) || protocolOf(secure);
   if (/[:.]reply/.test(protocol) || protocol.endsWith("secure_reply")) return "reply";
   return envelopeOf(inner)?.["agent"] === "registration" ? "registration" : "request";
+}
+
+/** Empty for none that is a text. */
+function protocolOf(document: JsonObject | null): string {
+  const protocol = document?.["protocol"];
+  return typeof protocol === "string" ? protocol : "";
 }
 
 function envelopeOf(inner: JsonObject | null): JsonObject | null {
@@ -114,7 +120,7 @@ function messageLayer(inner: JsonObject): Layer {
 /** v1 counts seconds, v2 nanoseconds; milliseconds will do for reading. */
 function senderTime(inner: JsonObject, time: unknown): string | undefined {
   if (typeof time !== "number") return undefined;
-  const isV1 = String(inner["protocol"]).startsWith("choria:");
+  const isV1 = protocolOf(inner).startsWith("choria:");
   const moment = new Date(isV1 ? time * 1_000 : time / 1_000_000);
   return Number.isNaN(moment.getTime()) ? `${time} (no time)` : moment.toISOString();
 }

@@ -1,3 +1,5 @@
+import { printable } from "../refusal.ts";
+
 export type Fact = string | number | boolean | readonly string[];
 
 /** What one layer of a message says, for people. Nothing in it is proven; tokens, signatures and keys are left out. */
@@ -7,8 +9,7 @@ export interface Layer {
 }
 
 const MAX_FACT_CHARACTERS = 200;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: what a sender wrote must not drive a terminal
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069]/g;
+const MAX_LISTED = 20;
 
 /** Keeps what is there, bounded and safe to print; objects where a text belongs are named as such. */
 export function presentable(facts: Readonly<Record<string, unknown>>): Readonly<Record<string, Fact>> {
@@ -17,12 +18,16 @@ export function presentable(facts: Readonly<Record<string, unknown>>): Readonly<
 }
 
 function presentableFact(value: unknown): Fact {
-  if (Array.isArray(value)) return value.map((entry) => printable(String(entry)));
-  if (typeof value === "number" || typeof value === "boolean") return value;
-  return typeof value === "string" ? printable(value) : "(not a text)";
+  if (Array.isArray(value)) return presentableList(value);
+  return typeof value === "number" || typeof value === "boolean" ? value : presentableText(value);
 }
 
-function printable(text: string): string {
-  const short = text.length > MAX_FACT_CHARACTERS ? `${text.slice(0, MAX_FACT_CHARACTERS)}…` : text;
-  return short.toWellFormed().replace(UNPRINTABLE, "?");
+function presentableList(entries: readonly unknown[]): readonly string[] {
+  const listed = entries.slice(0, MAX_LISTED).map(presentableText);
+  return entries.length <= MAX_LISTED ? listed : [...listed, `and ${entries.length - MAX_LISTED} more`];
+}
+
+/** Nothing else is turned into text: objects bring a `toString` of their own, lists any depth. */
+function presentableText(value: unknown): string {
+  return typeof value === "string" ? printable(value, MAX_FACT_CHARACTERS) : "(not a text)";
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { explanationFacts, explanationText } from "../../../functions/cli/inspect-text.ts";
 import { explain } from "../../../shared/choria/explain/explain.ts";
 import { createTrust } from "../../../shared/choria/trust.ts";
@@ -36,4 +37,61 @@ test("whatever is wrong with a message, it is explained, without control charact
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they must not be there
     assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f\u007f]/, vector.name);
   }
+});
+
+/** JSON that turns against whoever makes a text of it. */
+const awkward = fc.oneof(
+  fc.jsonValue(),
+  fc.constant([{ toString: 1, valueOf: 1 }]),
+  fc.constant({ toString: 1, valueOf: 1 }),
+  fc.constant(JSON.parse(`${"[".repeat(50_000)}${"]".repeat(50_000)}`)),
+);
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+/** `JSON.stringify` cannot write what is nested this deep; the place of a value that it can is taken instead. */
+function write(fields: Readonly<Record<string, unknown>>): string {
+  const entries = Object.entries(fields).map(([name, value]) => `${JSON.stringify(name)}:${text(value)}`);
+  return `{${entries.join(",")}}`;
+}
+
+function text(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+  }
+}
+
+test("whatever stands where a text belongs, the message is explained", async () => {
+  const pair = fc.tuple(awkward, awkward);
+  await fc.assert(
+    fc.asyncProperty(pair, pair, pair, async ([protocol, sender], [inner, time], [caller, pubcert]) => {
+      const message = write({ protocol: inner, envelope: time, sender, caller, collective: sender, time });
+      const secure = write({ protocol, message, signature: "AAAA", pubcert, caller, signer: sender });
+      const raw = write({ protocol: inner, data: base64(secure), headers: { mc_sender: [caller, "x"] } });
+      const lines = explanationText(await explain(Buffer.from(raw), "auto", trust, VECTOR_NOW_MS));
+      assert.match(lines, /REJECTED/);
+    }),
+  );
+});
+
+test("a damaged certificate is explained, whichever byte is changed", async () => {
+  const transport = JSON.parse(vectorBytes("v1-request-valid").toString());
+  const secure = JSON.parse(Buffer.from(transport.data, "base64").toString());
+  const der = Buffer.from(secure.pubcert.replace(/-----[^-]+-----/g, ""), "base64");
+  for (let at = 0; at < der.length; at++) {
+    const damaged = Buffer.from(der);
+    damaged[at]! ^= 0x01;
+    const pubcert = `-----BEGIN CERTIFICATE-----\n${damaged.toString("base64")}\n-----END CERTIFICATE-----\n`;
+    const data = base64(JSON.stringify({ ...secure, pubcert }));
+    const raw = Buffer.from(JSON.stringify({ ...transport, data }));
+    assert.equal((await explain(raw, "request", trust, VECTOR_NOW_MS)).verdict.ok, false, `byte ${at}`);
+  }
+});
+
+test("a list of a hundred thousand names is cut short", async () => {
+  const headers = { mc_sender: Array(100_000).fill("node") };
+  const raw = Buffer.from(JSON.stringify({ protocol: "choria:transport:1", data: "", headers }));
+  const lines = explanationText(await explain(raw, "auto", trust, VECTOR_NOW_MS));
+  assert.match(lines, /node, and 99980 more/);
 });
