@@ -36,10 +36,15 @@ export async function verifyToken(
   for (const candidate of candidates) {
     const verdict = await verifyAgainst(token, candidate, nowMs);
     if (!(verdict instanceof Refusal)) return verdict;
-    const isAnothersToken = issuers.type === "signers" && verdict.code === "token_signature";
-    if (!isAnothersToken) refusal = verdict;
+    if (issuers.type === "issuers" || isNearer(verdict, refusal)) refusal = verdict;
   }
   return refusal;
+}
+
+/** Of several signers' refusals the one that tells most: a broken chain may only mean that another signer made it. */
+function isNearer({ code }: Refusal, than: Refusal): boolean {
+  if (code === "token_signature") return false;
+  return code !== "token_chain_invalid" || than.code === "token_unknown_issuer";
 }
 
 function candidateKeys({ organisationUnit }: Claims, issuers: TokenIssuers): readonly TrustedKey[] | Refusal {

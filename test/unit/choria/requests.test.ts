@@ -6,7 +6,14 @@ import type { Kind } from "../../../shared/choria/message.ts";
 import type { TrustSettings } from "../../../shared/choria/settings.ts";
 import { createTrust } from "../../../shared/choria/trust.ts";
 import { validate } from "../../../shared/choria/validate.ts";
-import { ed25519Private, makeTrustSettings, VECTOR_NOW_MS, v1Credential, v2Credential } from "../../support/vectors.ts";
+import {
+  ed25519Private,
+  makeTrustSettings,
+  VECTOR_NOW_MS,
+  v1Credential,
+  v2Credential,
+  vectorBytes,
+} from "../../support/vectors.ts";
 
 function makeFields(changes: Partial<RequestFields> = {}): RequestFields {
   return {
@@ -102,11 +109,15 @@ for (const [name, changes, code] of v2Cases) {
   });
 }
 
+function publicHex(name: string): string {
+  const { x = "" } = createPublicKey(ed25519Private(name)).export({ format: "jwk" });
+  return Buffer.from(x, "base64url").toString("hex");
+}
+
 function makeToken(claims: Readonly<Record<string, unknown>>, header: object = { alg: "EdDSA", typ: "JWT" }): string {
-  const holder = createPublicKey(ed25519Private("client")).export({ format: "jwk" });
   const defaults = {
     purpose: "choria_client_id",
-    public_key: Buffer.from(holder.x ?? "", "base64url").toString("hex"),
+    public_key: publicHex("client"),
     ou: "choria",
     callerid: "choria=rip",
     permissions: { fleet_management: true },
@@ -144,11 +155,32 @@ for (const [name, claims, code] of tokenCases) {
   });
 }
 
-test("a token with a critical header extension is refused", async () => {
-  const token = makeToken({}, { alg: "EdDSA", crit: ["x"], x: 1 });
-  const raw = composeV2Request(makeFields({ caller: "choria=rip" }), {
-    token,
-    privateKey: ed25519Private("client"),
+const stranger = { kty: "OKP", crv: "Ed25519", x: Buffer.alloc(32, 7).toString("base64url") };
+const headerCases: readonly [string, object, string][] = [
+  ["a critical extension", { alg: "EdDSA", crit: ["x"], x: 1 }, "token_malformed"],
+  ["an empty list of critical extensions", { alg: "EdDSA", crit: [] }, "token_malformed"],
+  ["an unencoded payload", { alg: "EdDSA", b64: false, crit: ["b64"] }, "token_malformed"],
+  ["the algorithm in small letters", { alg: "eddsa" }, "token_alg"],
+  ["the newer name of the algorithm", { alg: "Ed25519" }, "token_alg"],
+  ["a list of algorithms", { alg: ["EdDSA"] }, "token_alg"],
+  ["no algorithm", {}, "token_alg"],
+  ["a key of its own, which is not used", { alg: "EdDSA", jwk: stranger }, "ok"],
+];
+
+for (const [name, header, code] of headerCases) {
+  test(`v2 token header: ${name} gives ${code}`, async () => {
+    const credential = { token: makeToken({}, header), privateKey: ed25519Private("client") };
+    assert.equal(await codeOf(composeV2Request(makeFields({ caller: "choria=rip" }), credential)), code);
   });
-  assert.equal(await codeOf(raw), "token_malformed");
+}
+
+test("of several trusted signers, the one behind a chain says what is wrong with it", async () => {
+  const [org, other] = [publicHex("org"), publicHex("client")];
+  for (const trustedSigners of [
+    [org, other],
+    [other, org],
+  ]) {
+    const settings = makeTrustSettings({ v2: { issuers: null, trustedSigners } });
+    assert.equal(await codeOf(vectorBytes("v2-chain-issuer-expired"), "request", settings), "issuer_expired");
+  }
 });
