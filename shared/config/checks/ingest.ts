@@ -3,7 +3,7 @@ import type { Finding } from "../problem.ts";
 import type { IngestConfig } from "../schema.ts";
 import { checkProof } from "./proof.ts";
 import type { Scope } from "./scope.ts";
-import { streamFilter } from "./streams.ts";
+import { storedStreams } from "./streams.ts";
 
 export function checkIngest(scope: Scope, name: string, ingest: IngestConfig): readonly Finding[] {
   const path = ["ingest", name];
@@ -22,9 +22,8 @@ function checkTwice(path: PropertyKey[], names: readonly string[]): Finding[] {
 function checkSubject(scope: Scope, path: PropertyKey[], ingest: IngestConfig): Finding[] {
   const at = [...path, "subject"];
   const { subject } = ingest;
-  return Object.entries(scope.config.streams).flatMap(([name, stream]) => {
-    const filter = streamFilter(stream);
-    if (stream.connection !== ingest.connection || !subjectsOverlap(filter, subject)) return [];
+  return storedStreams(scope.config).flatMap(({ connection, name, filter }) => {
+    if (connection !== ingest.connection || !subjectsOverlap(filter, subject)) return [];
     const problem = `overlaps the subjects of stream "${name}" (${filter}): what nodes send there would be stored unproven`;
     return [{ path: at, value: subject, problem, fix: "give the stream subjects that no node may publish to" }];
   });

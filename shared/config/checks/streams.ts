@@ -33,7 +33,8 @@ interface StoredStream {
   readonly filter: string;
 }
 
-function storedStreams(config: Config): readonly StoredStream[] {
+/** Every stream of the configuration, quarantine and dead letters included. */
+export function storedStreams(config: Config): readonly StoredStream[] {
   const own = Object.entries(config.streams).map(([entry, stream]) => ({
     path: ["streams", entry],
     connection: stream.connection,

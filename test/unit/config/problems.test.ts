@@ -227,6 +227,13 @@ const CASES: readonly Case[] = [
     fix: /tokens joined by/,
   },
   {
+    name: "an ingest that hears what the bridge quarantines",
+    given: { ...ingest({ subject: "CHORIA_QUARANTINE.>" }), ...streams({ ...nodes, subject: "n.{sender}" }, "nodes") },
+    path: "ingest.reg.subject",
+    problem: /overlaps the subjects of stream "CHORIA_QUARANTINE"/,
+    fix: /no node may publish to/,
+  },
+  {
     name: "an ingest that hears what the bridge stores",
     given: ingest({ subject: "choria.>" }),
     path: "ingest.reg.subject",
