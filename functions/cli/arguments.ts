@@ -10,12 +10,16 @@ export function positiveCount(text: string): number {
   return count;
 }
 
+/** Node's timers hold 31 bits of milliseconds: a longer wait would be over at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** A time span in milliseconds: `30s`, `500ms`, `5m`, or a bare number of seconds. */
 export function timeSpan(text: string): number {
   const parsed = duration().safeParse(/^[\d.]+$/.test(text) ? `${text}s` : text);
   if (!parsed.success || parsed.data <= 0) {
     throw new InvalidArgumentError('It must be seconds, or a span such as "500ms", "30s" or "5m".');
   }
+  if (parsed.data > LONGEST_MS) throw new InvalidArgumentError("It must be at most 24 days.");
   return parsed.data;
 }
 

@@ -46,22 +46,27 @@ export function exposeLatency(registry: Registry, definition: MetricDefinition):
   });
 }
 
-/** The value below which `share` of a histogram's observations lie: linear within the bucket; null without observations. */
-export async function quantile(histogram: Histogram, share: number): Promise<number | null> {
+/** Cumulative counts by upper bound, in the histogram's unit. */
+export type Buckets = ReadonlyMap<number, number>;
+
+/** What a histogram has counted so far, over all its labels. */
+export async function bucketsOf(histogram: Histogram): Promise<Buckets> {
   const counts = new Map<number, number>();
   for (const { metricName, labels, value } of (await histogram.get()).values) {
     if (metricName?.endsWith("_bucket") !== true || labels.le === undefined) continue;
     const bound = Number(labels.le === "+Inf" ? Number.POSITIVE_INFINITY : labels.le);
     counts.set(bound, (counts.get(bound) ?? 0) + value);
   }
-  return quantileOfBuckets([...counts], share);
+  return counts;
 }
 
-/** `buckets` are pairs of upper bound and cumulative count, in any order. */
-function quantileOfBuckets(
-  buckets: readonly (readonly [bound: number, count: number])[],
-  share: number,
-): number | null {
+/** What was counted between two looks at one histogram. */
+export function bucketsSince(now: Buckets, before: Buckets): Buckets {
+  return new Map([...now].map(([bound, count]) => [bound, count - (before.get(bound) ?? 0)]));
+}
+
+/** The value below which `share` of the observations lie: linear within the bucket; null without observations. */
+export function quantile(buckets: Buckets, share: number): number | null {
   const ascending = [...buckets].sort(([a], [b]) => a - b);
   const wanted = (ascending.at(-1)?.[1] ?? 0) * share;
   if (wanted === 0) return null;

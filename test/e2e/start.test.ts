@@ -16,9 +16,9 @@ const LIVE =
   /^sent \d+\/s {2}received [1-9]\d*\/s {2}validated .+ stored .+ republished .+ lag \d+ .+\(rejected so far: \w+ \d/m;
 const run = promisify(execFile);
 
-/** Command lines of the processes that have `text` among their arguments. */
+/** Process id and command line of the processes that have `text` among their arguments. */
 async function processesWith(text: string): Promise<readonly string[]> {
-  const { stdout } = await run("ps", ["-A", "-o", "args="]);
+  const { stdout } = await run("ps", ["-A", "-o", "pid=,args="]);
   return stdout.split("\n").filter((line) => line.includes(text));
 }
 
@@ -68,6 +68,23 @@ test("start shows a fleet at work until Ctrl-C; then what is in hand is processe
   assert.deepEqual(await processesWith(folder), []);
 });
 
+test("a fleet that is killed ends the run: what it sent is not known, and the books say so", async (t) => {
+  const folder = await makeFolder(t);
+  const { output, ended } = startInTerminal(t, [...FLEET, "--for", "60s", "--data", folder]);
+  await eventually(() => assert.match(output.stdout, LIVE), { timeoutMs: 20_000 });
+
+  const fleet = (await processesWith(folder)).find((line) => line.includes(" simulate "));
+  process.kill(Number.parseInt(fleet ?? "", 10), "SIGKILL");
+  const { code, stdout } = await ended;
+
+  assert.equal(code, 1, stdout);
+  assert.match(stdout, /^the simulated fleet ended before it could say what it sent: SIGKILL$/m);
+  assert.match(stdout, /^\? {3}sent: sent unknown = received [1-9]/m);
+  assert.match(stdout, /^ok {2}stream registrations: received [1-9]/m);
+  assert.equal(lastLine(stdout), "  sent: nobody could say: sent");
+  assert.deepEqual(await processesWith(folder), []);
+});
+
 async function setupReal(t: TestContext) {
   const nats = await startNats(t);
   const [fleet, folder] = await Promise.all([startFleet(t), makeFolder(t)]);
@@ -107,6 +124,13 @@ test("start --config runs bridge and worker of a configuration on its own server
     "ok  republished to OUT: outputs 5 = stored 5 + duplicate 0",
     "balanced",
   ]);
+});
+
+test("start refuses options of the demo together with --config", async () => {
+  const { code, stderr } = await runCli(["start", "--nodes", "5", "--config", "mine.yaml"]);
+
+  assert.equal(code, 2);
+  assert.match(stderr, /--nodes: only for the demo's simulated fleet/);
 });
 
 test("a start whose worker cannot run ends, and takes its bridge along", async (t) => {

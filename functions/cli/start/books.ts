@@ -34,15 +34,19 @@ export async function readStates(config: Config, connect: (name: string) => Prom
   return { streams, jobs };
 }
 
+/** What the simulated fleet says it sent; nothing when it ended before it could say so. */
+export type FleetEvidence = FleetReport | "no fleet" | "no report";
+
 export interface Evidence {
   readonly config: Config;
-  readonly fleet: FleetReport | null;
+  readonly fleet: FleetEvidence;
   /** By the server's own count; null when there is none. */
   readonly delivered: number | null;
   readonly bridge: BridgeCounters;
   readonly jobs: ReadonlyMap<string, JobCounters>;
   readonly before: States;
-  readonly after: States;
+  /** Null when the servers did not answer any more. */
+  readonly after: States | null;
 }
 
 /** Brings each term of the ledger from where it was counted. */
@@ -51,14 +55,12 @@ export function ledgerTerms(evidence: Evidence): LedgerTerms {
   const ingests = [...bridge.ingests.values()];
   const received = ingests.reduce((sum, ingest) => sum + ingest.received, 0);
   const receiving = [...bridge.connections].filter(([name]) => name.startsWith("ingest "));
+  const disconnects = receiving.reduce((sum, connection) => sum + connection[1].disconnects, 0);
   return {
-    sent:
-      fleet === null
-        ? null
-        : { confirmed: fleet.sent, unconfirmed: fleet.unconfirmed, hostile: fleet.badByExpectedCode },
+    sent: sentTerms(fleet),
     received,
-    clientLoss: delivered === null ? null : delivered - received,
-    disconnects: receiving.reduce((sum, [, { disconnects }]) => sum + disconnects, 0),
+    clientLoss: clientLoss(delivered, received, disconnects),
+    disconnects,
     rejected: addTallies(ingests.map(({ rejected }) => rejected)),
     streams: [...bridge.streams.keys()].map((name) => streamTerms(evidence, name)),
     jobs: jobTerms(evidence),
@@ -66,7 +68,20 @@ export function ledgerTerms(evidence: Evidence): LedgerTerms {
   };
 }
 
-function growth({ before, after }: Evidence, stream: string): number {
+function sentTerms(fleet: FleetEvidence): LedgerTerms["sent"] {
+  if (fleet === "no fleet") return null;
+  if (fleet === "no report") return { confirmed: null, unconfirmed: 0, hostile: {} };
+  return { confirmed: fleet.sent, unconfirmed: fleet.unconfirmed, hostile: fleet.badByExpectedCode };
+}
+
+function clientLoss(delivered: number | null, received: number, disconnects: number): number | null {
+  // A server that was restarted counts from zero again: what it says then is not of the whole run.
+  if (delivered === null || (disconnects > 0 && delivered < received)) return null;
+  return delivered - received;
+}
+
+function growth({ before, after }: Evidence, stream: string): number | null {
+  if (after === null) return null;
   return (after.streams.get(stream)?.lastSequence ?? 0) - (before.streams.get(stream)?.lastSequence ?? 0);
 }
 
@@ -95,7 +110,7 @@ function jobTerms(evidence: Evidence): JobTerms[] {
     if (config.streams[stream]?.retention === "limits") return names.map((name) => positionTerms(evidence, name));
     const messages = {
       before: before.streams.get(stream)?.messages ?? 0,
-      left: after.streams.get(stream)?.messages ?? 0,
+      left: after === null ? null : (after.streams.get(stream)?.messages ?? 0),
     };
     return [{ name: names.join(" + "), stored: growth(evidence, stream), ...messages, ...settledBy(evidence, names) }];
   });
@@ -103,7 +118,10 @@ function jobTerms(evidence: Evidence): JobTerms[] {
 
 function positionTerms(evidence: Evidence, name: string): JobTerms {
   const { config, before, after } = evidence;
-  const positions = { before: before.jobs.get(name) ?? 0, left: after.jobs.get(name) ?? 0 };
+  const positions = {
+    before: before.jobs.get(name) ?? 0,
+    left: after === null ? null : (after.jobs.get(name) ?? 0),
+  };
   const stored = growth(evidence, config.jobs[name]?.stream ?? "");
   return { name, stored, ...positions, ...settledBy(evidence, [name]) };
 }

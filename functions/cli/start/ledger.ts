@@ -7,7 +7,8 @@ import { grouped } from "./view.ts";
 export interface LedgerTerms {
   /** Null without a simulated fleet: what others sent is not known. */
   readonly sent: {
-    readonly confirmed: number;
+    /** Null when the fleet ended before it could say. */
+    readonly confirmed: number | null;
     /** Written while the connection was lost: the server may or may not have them. */
     readonly unconfirmed: number;
     /** Hostile messages by the code they are to be refused with. */
@@ -29,8 +30,8 @@ export interface StreamTerms {
   readonly name: string;
   /** By the ingests that name the stream. */
   readonly received: number;
-  /** Last sequence at the end less that at the start, from stream info. */
-  readonly stored: number;
+  /** Last sequence at the end less that at the start, from stream info; null when that could not be read at the end. */
+  readonly stored: number | null;
   /** PubAcks that said so. */
   readonly duplicate: number;
   readonly rejected: Readonly<Record<string, number>>;
@@ -43,12 +44,12 @@ export interface JobTerms {
   readonly name: string;
   /** Messages not done when it started, from stream info. */
   readonly before: number;
-  readonly stored: number;
+  readonly stored: number | null;
   readonly done: number;
   readonly dropped: number;
   readonly dead: number;
   /** Messages not done at the end, from stream info. */
-  readonly left: number;
+  readonly left: number | null;
 }
 
 /** One stream that jobs republish to. */
@@ -57,7 +58,7 @@ export interface TargetTerms {
   /** Outputs that jobs report as confirmed. */
   readonly outputs: number;
   /** From stream info, as in `StreamTerms`. */
-  readonly stored: number;
+  readonly stored: number | null;
   readonly duplicate: number;
 }
 
@@ -70,7 +71,8 @@ export interface Ledger {
 
 interface Term {
   readonly name: string;
-  readonly count: number;
+  /** Null: nobody could say. It is not taken as zero, and its equation does not hold. */
+  readonly count: number | null;
   /** Parts of the count, for people. */
   readonly parts?: Readonly<Record<string, number>>;
 }
@@ -79,6 +81,8 @@ interface Equation {
   readonly title: string;
   readonly left: readonly Term[];
   readonly right: readonly Term[];
+  /** What may explain it when the equation does not hold. */
+  readonly suspicion?: string;
 }
 
 /** Balances the books. */
@@ -98,7 +102,7 @@ export function ledger(terms: LedgerTerms): Ledger {
   };
 }
 
-function sentEquations({ sent, received, clientLoss, rejected }: LedgerTerms): Equation[] {
+function sentEquations({ sent, received, clientLoss, disconnects, rejected }: LedgerTerms): Equation[] {
   if (sent === null || sent.unconfirmed > 0 || clientLoss === null) return [];
   const arrival = {
     title: "sent",
@@ -107,8 +111,9 @@ function sentEquations({ sent, received, clientLoss, rejected }: LedgerTerms): E
       { name: "received", count: received },
       { name: "client loss", count: clientLoss },
     ],
+    ...(disconnects > 0 ? { suspicion: `the bridge's connection was lost ${disconnects} times` } : {}),
   };
-  if (clientLoss > 0) return [arrival]; // nobody knows which were lost: hostile ones cannot be compared by code
+  if (clientLoss > 0 || sent.confirmed === null) return [arrival]; // which hostile ones arrived is not known
   const codes = [...new Set([...Object.keys(sent.hostile), ...Object.keys(rejected)])].sort();
   return [arrival, ...codes.map((code) => refusalEquation(code, sent.hostile[code] ?? 0, rejected[code] ?? 0))];
 }
@@ -179,15 +184,21 @@ function unknowns({ sent, clientLoss, disconnects }: LedgerTerms): string[] {
 
 const total = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((sum, count) => sum + count, 0);
-const sumOf = (terms: readonly Term[]): number => terms.reduce((sum, { count }) => sum + count, 0);
-const holds = ({ left, right }: Equation): boolean => sumOf(left) === sumOf(right);
+const sumOf = (terms: readonly Term[]): number => terms.reduce((sum, { count }) => sum + (count ?? 0), 0);
+const unknownIn = ({ left, right }: Equation): readonly Term[] =>
+  [...left, ...right].filter(({ count }) => count === null);
+const holds = (equation: Equation): boolean =>
+  unknownIn(equation).length === 0 && sumOf(equation.left) === sumOf(equation.right);
 
 function equationLine(equation: Equation): string {
-  return `${holds(equation) ? "ok " : "BAD"} ${equation.title}: ${side(equation.left)} = ${side(equation.right)}`;
+  const mark = holds(equation) ? "ok " : unknownIn(equation).length > 0 ? "?  " : "BAD";
+  return `${mark} ${equation.title}: ${side(equation.left)} = ${side(equation.right)}`;
 }
 
 function side(terms: readonly Term[]): string {
-  return terms.map(({ name, count, parts }) => `${name} ${grouped(count)}${partsText(parts)}`).join(" + ");
+  return terms
+    .map(({ name, count, parts }) => `${name} ${count === null ? "unknown" : grouped(count)}${partsText(parts)}`)
+    .join(" + ");
 }
 
 function partsText(parts: Readonly<Record<string, number>> = {}): string {
@@ -196,8 +207,11 @@ function partsText(parts: Readonly<Record<string, number>> = {}): string {
 }
 
 function mismatch(equation: Equation): string {
-  const { title, left, right } = equation;
-  return `${title}: ${side(left)} is ${grouped(sumOf(left))}, ${side(right)} is ${grouped(sumOf(right))}`;
+  const { title, left, right, suspicion } = equation;
+  const unknown = unknownIn(equation).map(({ name }) => name);
+  if (unknown.length > 0) return `${title}: nobody could say: ${unknown.join(", ")}`;
+  const why = suspicion === undefined ? "" : ` (${suspicion})`;
+  return `${title}: ${side(left)} is ${grouped(sumOf(left))}, ${side(right)} is ${grouped(sumOf(right))}${why}`;
 }
 
 function conclusion(mismatches: readonly string[]): string {

@@ -1,13 +1,13 @@
 import type { Connection } from "../../../shared/jetstream/connect.ts";
 import { openNamed } from "../../../shared/jetstream/connect.ts";
 import type { Logger } from "../../../shared/telemetry/log.ts";
-import { quantile } from "../../../shared/telemetry/registry.ts";
+import { bucketsOf } from "../../../shared/telemetry/registry.ts";
+import { within } from "../../../shared/time/within.ts";
 import { type BridgeService, runBridge } from "../../bridge/run.ts";
 import { consumerOptions } from "../../consumer/options.ts";
 import { runWorker, type WorkerService } from "../../consumer/service.ts";
-import type { FleetReport } from "../../simulate/report.ts";
 import type { OpenConfig } from "../config-file.ts";
-import { type Evidence, ledgerTerms, readStates, type States } from "./books.ts";
+import { type Evidence, type FleetEvidence, ledgerTerms, readStates, type States } from "./books.ts";
 import { deliveredByServer } from "./client-loss.ts";
 import { type Ledger, ledger } from "./ledger.ts";
 import { type Snapshot, takeSnapshot } from "./snapshot.ts";
@@ -15,6 +15,8 @@ import { type Snapshot, takeSnapshot } from "./snapshot.ts";
 /** Name under which the bridge's receiving connection is known to the server. */
 const INGEST_CLIENT = "choria-bridge ingest";
 const POLL_MS = 100;
+/** A frame of the view waits no longer for what the server says of its queues. */
+const LAG_TIMEOUT_MS = 500;
 const LEAST_FOR_STOPPING_MS = 1_000;
 
 export interface RunningOptions {
@@ -68,20 +70,22 @@ export class Running {
 
   async snapshot(sent: number | null): Promise<Snapshot> {
     const { bridge, latency } = this.#bridge;
-    const [p50, p99] = await Promise.all([quantile(latency, 0.5), quantile(latency, 0.99)]);
+    const lag = await this.#lagSoon();
+    const buckets = await bucketsOf(latency);
+    // From here on without waiting: counts and time must be of one moment, or the rates are wrong.
     return takeSnapshot({
       atMs: performance.now(),
       sent,
       bridge: bridge.counters,
       buffered: new Map([...bridge.lanes].map(([name, lane]) => [name, lane.messages])),
       jobs: this.#worker?.worker.counters.jobs ?? new Map(),
-      lag: await this.#lag().catch(() => new Map<string, number>()), // a server that is away must not end the view
-      latency: p50 === null || p99 === null ? null : { p50Ms: p50 * 1_000, p99Ms: p99 * 1_000 },
+      lag,
+      latency: buckets,
     });
   }
 
   /** Stores what is in hand, lets the worker empty its queues within `deadlineMs`, and draws up the books. */
-  async finish(fleet: FleetReport | null, deadlineMs: number): Promise<Ledger> {
+  async finish(fleet: FleetEvidence, deadlineMs: number): Promise<Ledger> {
     const { config } = this.#options.opened;
     const deadline = performance.now() + deadlineMs;
     const left = () => Math.max(LEAST_FOR_STOPPING_MS, deadline - performance.now());
@@ -97,7 +101,7 @@ export class Running {
         bridge: this.#bridge.bridge.counters,
         jobs: this.#worker?.worker.counters.jobs ?? new Map(),
         before: this.#before,
-        after: await readStates(config, this.#connections.get),
+        after: await readStates(config, this.#connections.get).catch(() => null), // the server is away: not known
       };
       return ledger(ledgerTerms(evidence));
     } finally {
@@ -115,6 +119,19 @@ export class Running {
   async #emptied(deadline: number): Promise<void> {
     const waiting = () => this.#waiting().catch(() => 0);
     while (this.#worker !== null && performance.now() < deadline && (await waiting()) > 0) await pause(POLL_MS);
+  }
+
+  /** Empty when the server does not say at once: one that is away must neither end nor hold up the view. */
+  async #lagSoon(): Promise<ReadonlyMap<string, number>> {
+    let lag: ReadonlyMap<string, number> = new Map();
+    const asked = this.#lag().then(
+      (known) => {
+        lag = known;
+      },
+      () => {},
+    );
+    await within(asked, LAG_TIMEOUT_MS);
+    return lag;
   }
 
   /** Messages not done yet, by job. */

@@ -1,3 +1,4 @@
+import type { Buckets } from "../../../shared/telemetry/registry.ts";
 import type { BridgeCounters, Tally } from "../../bridge/accounting/counters.ts";
 import type { JobCounters } from "../../consumer/counters.ts";
 
@@ -37,8 +38,8 @@ export interface Snapshot {
   readonly overload: number;
   readonly streams: readonly StreamSnapshot[];
   readonly jobs: readonly JobSnapshot[];
-  /** Arrival to PubAck; null before the first. */
-  readonly latency: { readonly p50Ms: number; readonly p99Ms: number } | null;
+  /** Arrival to PubAck, seconds. */
+  readonly latency: Buckets;
   readonly disconnects: number;
 }
 

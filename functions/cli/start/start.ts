@@ -6,7 +6,7 @@ import { collectiveName, percentage, positiveCount, timeSpan } from "../argument
 import type { FleetProtocol } from "../../simulate/node.ts";
 import { type OpenConfig, openConfigFile } from "../config-file.ts";
 import type { CliContext } from "../context.ts";
-import { EXIT } from "../exit.ts";
+import { EXIT, UsageError } from "../exit.ts";
 import { firstSignal } from "../signals.ts";
 import { readCaptureFiles, storeCaptures } from "./capture-stream.ts";
 import { captureSummary, judgeCaptures } from "./captures.ts";
@@ -27,6 +27,7 @@ interface StartOptions {
   readonly apply: boolean;
 }
 
+const DEMO_OPTIONS = ["nodes", "interval", "protocol", "bad", "data", "collective"] as const;
 const FRAME_MS = 1_000;
 const FINISH_MS = 20_000;
 
@@ -51,11 +52,21 @@ export function registerStart(program: Command, { env }: CliContext): void {
     .option("--data <DIR>", "folder of the demo's keys, streams and configuration", ".cache/demo")
     .option("--collective <NAME>", "collective the simulated nodes are in", collectiveName, "mcollective")
     .option("--apply", "change streams whose settings differ from the configuration, where JetStream allows it", false)
-    .action((options: StartOptions) =>
-      options.config === undefined
-        ? startWithFleet(options, env)
-        : startReal(options, openConfigFile(options.config, env)),
-    );
+    .action((options: StartOptions, command: Command) => {
+      if (options.config === undefined) return startWithFleet(options, env);
+      refuseDemoOptions(command);
+      return startReal(options, openConfigFile(options.config, env));
+    });
+}
+
+/** Options that would have no effect: whoever gives them expects a fleet. Throws `UsageError`. */
+function refuseDemoOptions(command: Command): void {
+  const given = DEMO_OPTIONS.filter((name) => command.getOptionValueSource(name) === "cli");
+  if (given.length === 0) return;
+  const names = given.map((name) => `--${name}`).join(", ");
+  throw new UsageError(
+    `${names}: only for the demo's simulated fleet, which does not run with --config; leave one out`,
+  );
 }
 
 async function startReal(options: StartOptions, opened: OpenConfig): Promise<void> {
@@ -77,7 +88,8 @@ async function startWithFleet(options: StartOptions, env: NodeJS.ProcessEnv): Pr
     const running = await Running.start({ opened, apply: true, log, monitorUrl: demo.server.monitorUrl });
     say(`metrics: ${running.telemetryUrls.map((url) => `${url}/metrics`).join(" and ")}`);
     const fleet = startFleet(options, demo);
-    await watch(running, fleet, { title: titleOf(options), forMs: options.for, asked });
+    const askedOrAlone = Promise.race([asked, fleet.ended()]); // without its fleet there is nothing more to see
+    await watch(running, fleet, { title: titleOf(options), forMs: options.for, asked: askedOrAlone });
     await finish(running, fleet);
   } finally {
     await demo.server.stop();
@@ -134,7 +146,9 @@ async function watch(running: Running, fleet: FleetProcess | null, { title, forM
 
 async function finish(running: Running, fleet: FleetProcess | null): Promise<void> {
   say("\nstopping: the fleet first, then what is in hand is stored and processed");
-  const report = fleet === null ? null : await fleet.stop();
+  const report = fleet === null ? "no fleet" : ((await fleet.stop()) ?? "no report");
+  if (report === "no report")
+    say(`the simulated fleet ended before it could say what it sent: ${await fleet?.ended()}`);
   const { lines, balanced } = await running.finish(report, FINISH_MS);
   say("\nledger");
   for (const line of lines) say(line);

@@ -1,3 +1,4 @@
+import { bucketsSince, quantile } from "../../../shared/telemetry/registry.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** Two snapshots: the view shows the later one and the rate since the earlier. */
@@ -36,7 +37,7 @@ export function renderView(frame: Frame, { columns, rows }: Size): string[] {
     "",
     `${"".padEnd(LABEL_WIDTH + DETAIL_WIDTH)}${"per second".padStart(NUMBER_WIDTH)}${"total".padStart(NUMBER_WIDTH)}`,
     ...[...arrivalRows(frame), ...shown, ...storageRows(frame), ...jobRows(frame)].map((row) => line(row, frame)),
-    latencyLine(frame.now),
+    latencyLine(frame),
   ];
   return lines.slice(0, Math.max(1, rows - 1)).map((text) => text.slice(0, columns).trimEnd());
 }
@@ -48,6 +49,8 @@ export function renderLine(frame: Frame): string {
   const rejected = (snapshot: Snapshot) => total(snapshot.rejected);
   const jobs = (read: (job: Snapshot["jobs"][number]) => number) => (snapshot: Snapshot) =>
     sum(snapshot.jobs.map(read));
+  const latency = latencyOf(frame);
+  const unknownLag = now.jobs.some(({ lag }) => lag === null);
   const parts = [
     ...(now.sent === null ? [] : [`sent ${rate(({ sent }) => sent ?? 0)}/s`]),
     `received ${rate(({ received }) => received)}/s`,
@@ -58,8 +61,8 @@ export function renderLine(frame: Frame): string {
     `republished ${rate(jobs(({ republished }) => republished))}/s`,
     `retried ${jobs(({ retried }) => retried)(now)}`,
     `dead ${jobs(({ dead }) => dead)(now)}`,
-    `lag ${jobs(({ lag }) => lag ?? 0)(now)}`,
-    ...(now.latency === null ? [] : [`p50 ${ms(now.latency.p50Ms)} p99 ${ms(now.latency.p99Ms)}`]),
+    `lag ${unknownLag ? "?" : jobs(({ lag }) => lag ?? 0)(now)}`,
+    ...(latency === null ? [] : [`p50 ${ms(latency.p50Ms)} p99 ${ms(latency.p99Ms)}`]),
   ];
   const codes = Object.entries(now.rejected)
     .sort()
@@ -98,7 +101,7 @@ function jobRows({ now, before }: Frame): Row[] {
   return now.jobs.flatMap((job) => {
     const earlier = before.jobs.find(({ name }) => name === job.name);
     return [
-      row("processed", job.name, job.processed, earlier?.processed ?? 0, job.lag === null ? "" : `lag ${job.lag}`),
+      row("processed", job.name, job.processed, earlier?.processed ?? 0, `lag ${job.lag ?? "?"}`),
       row("republished", "", job.republished, earlier?.republished ?? 0),
       row("retried", "", job.retried, earlier?.retried ?? 0),
       row("dead", "", job.dead, earlier?.dead ?? 0),
@@ -116,9 +119,17 @@ function line({ label, detail, now, before, note }: Row, frame: Frame): string {
   return `${name}${rate}${grouped(now).padStart(NUMBER_WIDTH)}  ${note}`;
 }
 
-function latencyLine({ latency }: Snapshot): string {
-  const text = latency === null ? "none yet" : `p50 ${ms(latency.p50Ms)}   p99 ${ms(latency.p99Ms)}`;
+function latencyLine(frame: Frame): string {
+  const latency = latencyOf(frame);
+  const text = latency === null ? "nothing stored meanwhile" : `p50 ${ms(latency.p50Ms)}   p99 ${ms(latency.p99Ms)}`;
   return `${"latency".padEnd(LABEL_WIDTH)}arrival to PubAck: ${text}`;
+}
+
+/** Of what was stored between the two snapshots: over the whole run the first seconds would hide the last. */
+function latencyOf({ now, before }: Frame): { readonly p50Ms: number; readonly p99Ms: number } | null {
+  const recent = bucketsSince(now.latency, before.latency);
+  const [p50, p99] = [quantile(recent, 0.5), quantile(recent, 0.99)];
+  return p50 === null || p99 === null ? null : { p50Ms: p50 * 1_000, p99Ms: p99 * 1_000 };
 }
 
 function perSecond(now: number, before: number, frame: Frame): number {

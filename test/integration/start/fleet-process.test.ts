@@ -31,6 +31,6 @@ test("the fleet runs as a child process and tells what it sent when it is stoppe
   const report = await fleet.stop();
 
   await connection.flush();
-  assert.equal(report.sent, received);
+  assert.equal(report?.sent, received);
   assert.deepEqual(await fleet.stop(), report);
 });

@@ -57,6 +57,29 @@ test("stored is what the server says, not what the bridge counted", () => {
   assert.equal(mismatches.length, 2);
 });
 
+test("a server that is away at the end leaves what it alone knows unknown", () => {
+  const { mismatches } = ledger(ledgerTerms(makeEvidence({ after: null })));
+
+  assert.deepEqual(mismatches, [
+    "stream registrations: nobody could say: stored",
+    "job republish: nobody could say: stored, left",
+    "republished to inventory: nobody could say: stored",
+  ]);
+});
+
+test("a fleet that ended without a report leaves what it sent unknown", () => {
+  const { mismatches } = ledger(ledgerTerms(makeEvidence({ fleet: "no report" })));
+  assert.deepEqual(mismatches, ["sent: nobody could say: sent"]);
+});
+
+test("a server that was restarted has not counted the whole run: no loss is read from it", () => {
+  const evidence = makeEvidence({ delivered: 40 });
+  evidence.bridge.connections.set("ingest demo", { disconnects: 1, disconnectedMs: 3_000 });
+
+  assert.equal(ledgerTerms(evidence).clientLoss, null);
+  assert.equal(ledgerTerms(makeEvidence({ delivered: 99 })).clientLoss, -1);
+});
+
 test("a delivery count that the server does not give is unknown, not zero", () => {
   const { mismatches } = ledger(ledgerTerms(makeEvidence({ delivered: null })));
   assert.match(mismatches[0] ?? "", /^client loss: of unknown size/);

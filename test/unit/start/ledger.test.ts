@@ -58,6 +58,26 @@ const failures: readonly { readonly name: string; readonly terms: Partial<Ledger
     says: /received 990 \+ client loss 9 is 999$/,
   },
   {
+    name: "a loss that nobody counted while the bridge was disconnected",
+    terms: { received: 990, disconnects: 2 },
+    says: /client loss 0 is 990 \(the bridge's connection was lost 2 times\)$/,
+  },
+  {
+    name: "a fleet that never said what it sent",
+    terms: { sent: { confirmed: null, unconfirmed: 0, hostile: {} } },
+    says: /^sent: nobody could say: sent$/,
+  },
+  {
+    name: "a stream that the server does not tell about any more",
+    terms: { streams: [{ ...stream, stored: null }] },
+    says: /^stream registrations: nobody could say: stored$/,
+  },
+  {
+    name: "a queue that the server does not tell about any more",
+    terms: { jobs: [{ ...job, stored: null, left: null }] },
+    says: /^job republish: nobody could say: stored, left$/,
+  },
+  {
     name: "client loss of unknown size",
     terms: { received: 990, clientLoss: null, disconnects: 2 },
     says: /^client loss: of unknown size .* lost 2 times/,
@@ -135,6 +155,11 @@ test("without a fleet there is no client loss to know, as long as the connection
   const real = makeTerms({ sent: null, clientLoss: null });
   assert.equal(ledger(real).balanced, true);
   assert.equal(ledger({ ...real, disconnects: 1 }).balanced, false);
+});
+
+test("a term that nobody could say is printed as unknown, never as a number", () => {
+  const { lines } = ledger(makeTerms({ targets: [{ ...target, stored: null }] }));
+  assert.ok(lines.includes("?   republished to inventory: outputs 970 = stored unknown + duplicate 2"));
 });
 
 test("every equation that fails is named", () => {

@@ -6,6 +6,14 @@ import { Screen } from "../../../functions/cli/start/screen.ts";
 import { type Snapshot, takeSnapshot } from "../../../functions/cli/start/snapshot.ts";
 import { type Frame, grouped, renderLine, renderView } from "../../../functions/cli/start/view.ts";
 
+/** Observations counted in two buckets: up to 10 ms and up to 1 s. */
+const latencyOf = ({ at10ms, at1s }: { at10ms: number; at1s: number }) =>
+  new Map([
+    [0.01, at10ms],
+    [1, at10ms + at1s],
+    [Number.POSITIVE_INFINITY, at10ms + at1s],
+  ]);
+
 function makeSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
   return {
     atMs: 2_000,
@@ -16,7 +24,7 @@ function makeSnapshot(changes: Partial<Snapshot> = {}): Snapshot {
     overload: 0,
     streams: [{ name: "registrations", stored: 1_180, duplicate: 0, shed: 0, buffered: 2 }],
     jobs: [{ name: "republish", processed: 1_170, republished: 1_170, retried: 1, dead: 0, lag: 10 }],
-    latency: { p50Ms: 3.21, p99Ms: 12.7 },
+    latency: latencyOf({ at10ms: 100, at1s: 5 }),
     disconnects: 0,
     ...changes,
   };
@@ -33,6 +41,7 @@ const makeFrame = (changes: Partial<Snapshot> = {}): Frame => ({
     rejected: {},
     streams: [],
     jobs: [],
+    latency: latencyOf({ at10ms: 0, at1s: 5 }),
   }),
 });
 
@@ -53,7 +62,7 @@ test("the view shows rates and totals of everything a message goes through", () 
   assert.match(find(lines, /^republished/), /1 170$/);
   assert.match(find(lines, /^retried/), / 1$/);
   assert.match(find(lines, /^dead/), / 0$/);
-  assert.match(find(lines, /^latency/), /p50 3\.2 ms {3}p99 13 ms$/);
+  assert.match(find(lines, /^latency/), /p50 5\.0 ms {3}p99 9\.9 ms$/);
 });
 
 test("the view fits the terminal, the rarest codes go first", () => {
@@ -89,13 +98,21 @@ test("one line says the same where there is no terminal", () => {
   assert.equal(
     renderLine(makeFrame()),
     "sent 100/s  received 100/s  validated 1180/s  rejected 20/s  stored 1180/s  processed 1170/s  " +
-      "republished 1170/s  retried 1  dead 0  lag 10  p50 3.2 ms p99 13 ms  " +
+      "republished 1170/s  retried 1  dead 0  lag 10  p50 5.0 ms p99 9.9 ms  " +
       "(rejected so far: bad_utf8 3, sender_mismatch 17)",
   );
 });
 
+test("what the server did not say is no zero", () => {
+  const jobs = [{ name: "republish", processed: 1, republished: 1, retried: 0, dead: 0, lag: null }];
+
+  assert.match(renderLine(makeFrame({ jobs })), / lag \? /);
+  assert.match(find(renderView(makeFrame({ jobs }), TERMINAL), /^processed/), /lag \?$/);
+});
+
 test("two snapshots of one moment have no rate", () => {
   const now = makeSnapshot();
+  assert.match(find(renderView({ title: "", now, before: now }, TERMINAL), /^latency/), /nothing stored meanwhile$/);
   assert.match(find(renderView({ title: "", now, before: now }, TERMINAL), /^sent/), / 0\.0 +1 210$/);
 });
 
@@ -139,7 +156,7 @@ test("a snapshot adds up what bridge and worker count", () => {
     buffered: new Map([["one", 9]]),
     jobs: worker.jobs,
     lag: new Map([["j", 3]]),
-    latency: null,
+    latency: new Map(),
   });
 
   assert.equal(snapshot.received, 10);

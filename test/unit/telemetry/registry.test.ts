@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Registry } from "prom-client";
 import { BRIDGE_METRICS, WORKER_METRICS } from "../../../shared/telemetry/metrics.ts";
-import { exposeLatency, exposeSamples, quantile } from "../../../shared/telemetry/registry.ts";
+import { bucketsOf, bucketsSince, exposeLatency, exposeSamples, quantile } from "../../../shared/telemetry/registry.ts";
 
 test("numbers counted elsewhere are read at each scrape", async () => {
   const registry = new Registry();
@@ -16,13 +16,26 @@ test("numbers counted elsewhere are read at each scrape", async () => {
 
 test("percentiles are read off the buckets, and there are none without observations", async () => {
   const latency = exposeLatency(new Registry(), BRIDGE_METRICS.storeSeconds);
-  assert.equal(await quantile(latency, 0.5), null);
+  assert.equal(quantile(await bucketsOf(latency), 0.5), null);
 
   for (let ms = 1; ms <= 100; ms += 1) latency.observe({ stream: ms % 2 === 0 ? "A" : "B" }, ms / 1_000);
 
-  const [p50, p99] = [await quantile(latency, 0.5), await quantile(latency, 0.99)];
+  const buckets = await bucketsOf(latency);
+  const [p50, p99] = [quantile(buckets, 0.5), quantile(buckets, 0.99)];
   assert.ok(p50 !== null && Math.abs(p50 - 0.05) < 0.005, `p50 ${p50}`);
   assert.ok(p99 !== null && Math.abs(p99 - 0.099) < 0.005, `p99 ${p99}`);
+});
+
+test("percentiles of what was counted since an earlier look leave the earlier ones out", async () => {
+  const latency = exposeLatency(new Registry(), BRIDGE_METRICS.storeSeconds);
+  latency.observe({ stream: "A" }, 9);
+  const before = await bucketsOf(latency);
+  assert.equal(quantile(bucketsSince(before, before), 0.5), null);
+
+  latency.observe({ stream: "A" }, 0.05);
+
+  const p99 = quantile(bucketsSince(await bucketsOf(latency), before), 0.99);
+  assert.ok(p99 !== null && p99 <= 0.1, `p99 ${p99}`);
 });
 
 test("metric names are unique and follow Prometheus' habits", () => {
