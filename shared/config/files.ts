@@ -18,6 +18,7 @@ interface Content {
 }
 
 const CERTIFICATES = pem("CERTIFICATE", "certificates (PEM)", (block) => new X509Certificate(block));
+const ANCHORS = pem("CERTIFICATE", "CA certificates (PEM)", caCertificate);
 const REVOCATION_LISTS = pem("X509 CRL", "revocation lists (PEM)", sequenceOf);
 const PRIVATE_KEY: Content = { what: "a private key (PEM)", check: (text) => failure(() => createPrivateKey(text)) };
 const NATS_CREDENTIALS: Content = {
@@ -29,7 +30,7 @@ const ONE_SECRET: Content = {
   check: (text) => (/^[^\r\n]+$/.test(text.trim()) ? null : "it is empty, or has several lines"),
 };
 
-/** What the file under a key holds: `ca` means the same wherever it stands. */
+/** What the file under a key holds. */
 const CONTENTS = {
   ca: CERTIFICATES,
   crl: REVOCATION_LISTS,
@@ -41,6 +42,11 @@ const CONTENTS = {
 } satisfies Record<string, Content>;
 
 export type FileKey = keyof typeof CONTENTS;
+
+/** A server's own certificate will do for TLS; what signs the certificates of nodes has to be a CA's. */
+function contentOf({ path, key }: FileUse): Content {
+  return key === "ca" && path[0] === "trust" ? ANCHORS : CONTENTS[key];
+}
 
 /** A file named in a configuration, at `[...path, key]`. */
 export interface FileUse {
@@ -61,8 +67,9 @@ export class FileReader {
   /** The file's text; "" when it is of no use, which is then among the findings. */
   read(use: FileUse): string {
     const text = this.#readable(use);
-    const wrong = text === null ? null : CONTENTS[use.key].check(text);
-    if (wrong !== null) this.#report(use, `does not hold ${CONTENTS[use.key].what}: ${wrong}`);
+    const content = contentOf(use);
+    const wrong = text === null ? null : content.check(text);
+    if (wrong !== null) this.#report(use, `does not hold ${content.what}: ${wrong}`);
     return text ?? "";
   }
 
@@ -82,8 +89,9 @@ export class FileReader {
     }
   }
 
-  #report({ path, key, name }: FileUse, problem: string): void {
-    const fix = `name a readable file that holds ${CONTENTS[key].what}; paths are relative to the configuration file`;
+  #report(use: FileUse, problem: string): void {
+    const { path, key, name } = use;
+    const fix = `name a readable file that holds ${contentOf(use).what}; paths are relative to the configuration file`;
     this.findings.push({ path: [...path, key], value: name, problem, fix });
   }
 }
@@ -119,6 +127,11 @@ function pem(label: string, what: string, parse: (block: string) => unknown): Co
       return found.map((block) => failure(() => parse(block))).find((wrong) => wrong !== null) ?? null;
     },
   };
+}
+
+function caCertificate(block: string): void {
+  const { ca, subject } = new X509Certificate(block);
+  if (!ca) throw new Error(`"${subject.replaceAll("\n", ", ")}" is no CA certificate`);
 }
 
 /**

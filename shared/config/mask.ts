@@ -3,6 +3,8 @@ const MASK = "***";
 const SECRET_NAME = /(?:password|passwd|secret|token|seed|nkey|credentials?)$/i;
 /** What stands before the last "@" of a URL's authority: the "@" of a password need not be encoded for a server to take it. */
 const USER_INFO = /([a-z][a-z0-9+.-]*:\/\/)\S*@/gi;
+/** A PEM block, a private key as go-choria writes it, an nkey seed, a JWT: pasted where a file or a public key belongs. */
+const PASTED_SECRET = /-----BEGIN |[0-9a-fA-F]{64}|\bS[A-Z][A-Z2-7]{56}\b|\beyJ[\w-]+\./;
 const LONGEST_SHOWN = 100;
 
 function isSecretName(name: string): boolean {
@@ -29,5 +31,6 @@ export function showValue(path: readonly PropertyKey[], value: unknown): string 
   if (value === undefined) return "";
   if (path.some((key) => typeof key === "string" && isSecretName(key))) return MASK;
   const text = JSON.stringify(maskSecrets(value)) ?? String(value);
+  if (PASTED_SECRET.test(text)) return MASK;
   return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
 }

@@ -11,7 +11,16 @@ const streamName = z
   .string()
   .regex(/^[A-Za-z0-9_$-]{1,255}$/, { error: "a stream name is 1 to 255 letters, digits, '_', '-' or '$'" });
 
-const hexKey = z.string().regex(/^[0-9a-fA-F]{64}$/, { error: "must be an ed25519 public key, 64 hex characters" });
+/** As every name that becomes tokens of a subject (shared/choria/rules/fields.ts). */
+const collective = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/, { error: "cannot be part of a NATS subject" })
+  .describe("letters, digits, _ and -, with single dots between them");
+
+const hexKey = z
+  .string()
+  .regex(/^[0-9a-fA-F]{64}$/, { error: "must be an ed25519 public key, 64 hex characters" })
+  .describe("the issuer's public key, not its seed, as go-choria has it in plugin.security.issuer.<ou>.public");
 
 const storage = z
   .enum(["file", "memory"])
@@ -86,11 +95,7 @@ const v2TrustSchema = z.strictObject({
 export const trustSchema = z.strictObject({
   v1: v1TrustSchema.optional().describe("Protocol v1 (x509). Absent: v1 messages are refused."),
   v2: v2TrustSchema.optional().describe("Protocol v2 (ed25519 and JWT). Absent: v2 messages are refused."),
-  collectives: z
-    .array(z.string().min(1))
-    .min(1)
-    .default(["mcollective"])
-    .describe("Sub-collectives that are accepted."),
+  collectives: z.array(collective).min(1).default(["mcollective"]).describe("Sub-collectives that are accepted."),
   ttl: z
     .strictObject({
       min: duration().prefault("1s").describe("Smallest ttl accepted (v1 also has 30s in its schema)."),

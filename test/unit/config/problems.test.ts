@@ -227,6 +227,13 @@ const CASES: readonly Case[] = [
     fix: /tokens joined by/,
   },
   {
+    name: "a collective that is more than one subject",
+    given: { trust: { v1, collectives: ["mcollective", "eu.*"] } },
+    path: "trust.collectives[1]",
+    problem: /cannot be part of a NATS subject/,
+    fix: /letters, digits/,
+  },
+  {
     name: "an ingest that hears what the bridge quarantines",
     given: { ...ingest({ subject: "CHORIA_QUARANTINE.>" }), ...streams({ ...nodes, subject: "n.{sender}" }, "nodes") },
     path: "ingest.reg.subject",

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import { effectiveConfig } from "../../../shared/config/effective.ts";
 import { parseConfig } from "../../../shared/config/load.ts";
-import { maskSecrets } from "../../../shared/config/mask.ts";
+import { maskSecrets, showValue } from "../../../shared/config/mask.ts";
 import { nearest } from "../../../shared/config/nearest.ts";
 import { configurationReference } from "../../../shared/config/reference.ts";
 import { type SchemaNode, schemaNode } from "../../../shared/config/schema-node.ts";
@@ -88,4 +88,15 @@ function silent(path: string, node: SchemaNode): readonly string[] {
     ]),
     ...(typeof variant.additionalProperties === "object" ? silent(`${path}<name>.`, variant.additionalProperties) : []),
   ]);
+}
+
+for (const [what, secret] of [
+  ["a private key as go-choria writes it", "ab".repeat(64)],
+  ["a key in PEM form", "-----BEGIN PRIVATE KEY-----\nMIIE"],
+  ["an nkey seed", `SU${"A".repeat(56)}`],
+  ["a token", "eyJhbGciOiJFZERTQSJ9.eyJ4IjoxfQ.AAAA"],
+] as const) {
+  test(`${what}, written where a file or public key belongs, is not shown with the problem`, () => {
+    assert.equal(showValue(["trust", "v2", "issuers", "choria"], secret), "***");
+  });
 }

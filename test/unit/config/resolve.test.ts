@@ -83,7 +83,8 @@ test("TLS files are read, and absent ones are null", () => {
 for (const [what, given, path, problem] of [
   ["a missing CA", trust({ ca: "nope.pem" }), "trust.v1.ca", /there is no such file/],
   ["a CA that holds a key", trust({ ca: "client.key" }), "trust.v1.ca", /no CERTIFICATE block/],
-  ["a CA that does not parse", trust({ ca: "broken.pem" }), "trust.v1.ca", /does not hold certificates/],
+  ["a CA that does not parse", trust({ ca: "broken.pem" }), "trust.v1.ca", /does not hold CA certificates/],
+  ["a CA that is none", trust({ ca: "client.pem" }), "trust.v1.ca", /CN=rip\.mcollective" is no CA certificate/],
   ["a revocation list that is none", trust({ crl: "ca.pem" }), "trust.v1.crl", /no X509 CRL block/],
   [
     "a key that is none",
