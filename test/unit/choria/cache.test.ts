@@ -90,3 +90,17 @@ test("a remembered token is refused once it expires", async () => {
   const late = await validate(raw, "request", trust, Date.parse("2099-01-01T00:00:00Z"));
   assert.deepEqual([early.ok, late.ok ? "ok" : late.rejection.code], [true, "token_expired"]);
 });
+
+for (const [what, crlPem, late, code] of [
+  ["it expires", "", "2120-01-02T00:00:00Z", "cert_expired"],
+  ["a revocation list is due", vectorFile("keys/v1-ca.crl.pem"), "2119-01-02T00:00:00Z", "untrusted_cert"],
+] as const) {
+  test(`a remembered certificate is refused once ${what}`, async () => {
+    const trust = createTrust(makeTrustSettings({ v1: { crlPem } }));
+    const raw = vectorBytes("v1-request-valid");
+    await validate(raw, "request", trust, VECTOR_NOW_MS);
+    assert.equal(trust.v1?.proven.size, 1);
+    const verdict = await validate(raw, "request", trust, Date.parse(late));
+    assert.equal(verdict.ok ? "ok" : verdict.rejection.code, code);
+  });
+}

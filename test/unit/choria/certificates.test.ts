@@ -1,22 +1,22 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
-import { createPrivateKey, type KeyObject, webcrypto, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { before, test } from "node:test";
 import * as x509 from "@peculiar/x509";
-import { composeV1Request, type V1Credential } from "../../../shared/choria/compose.ts";
-import { createTrust } from "../../../shared/choria/trust.ts";
-import { validate } from "../../../shared/choria/validate.ts";
 import { findPaths } from "../../../shared/choria/x509/path.ts";
-import { makeTrustSettings, VECTOR_NOW_MS } from "../../support/vectors.ts";
+import {
+  caExtension,
+  issue,
+  judgeCertificate,
+  makePair,
+  type Pair,
+  type Presented,
+  type Recipe,
+} from "../../support/certificates.ts";
+import { VECTOR_NOW_MS } from "../../support/vectors.ts";
 
-const DAY_MS = 86_400_000;
 const NAME_CONSTRAINTS = "2.5.29.30";
 const DER_EMPTY_SEQUENCE = Buffer.from("3000", "hex");
-
-interface Pair {
-  readonly keys: webcrypto.CryptoKeyPair;
-  readonly key: KeyObject;
-}
 
 /** Key pairs take a tenth of a second each: all certificates here share these. */
 let root: Pair;
@@ -27,54 +27,6 @@ before(async () => {
   [root, middle, leaf] = await Promise.all([makePair(), makePair(), makePair()]);
 });
 
-async function makePair(modulusLength = 2_048): Promise<Pair> {
-  const algorithm = {
-    name: "RSASSA-PKCS1-v1_5",
-    modulusLength,
-    publicExponent: new Uint8Array([1, 0, 1]),
-    hash: "SHA-256",
-  };
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const der = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey));
-  return { keys, key: createPrivateKey({ key: der, format: "der", type: "pkcs8" }) };
-}
-
-interface Recipe {
-  readonly subject: string;
-  readonly holder: Pair;
-  readonly issuer: string;
-  readonly signer: Pair;
-  readonly extensions?: readonly x509.Extension[];
-  readonly hash?: string;
-  readonly serialNumber?: string;
-  /** DER; in place of the holder's. */
-  readonly publicKey?: Uint8Array<ArrayBuffer>;
-  readonly notAfter?: Date;
-}
-
-async function issue({ subject, holder, issuer, signer, extensions = [], hash = "SHA-256", ...rest }: Recipe) {
-  const certificate = await x509.X509CertificateGenerator.create({
-    subject,
-    issuer,
-    publicKey: rest.publicKey ?? holder.keys.publicKey,
-    signingKey: await signingKey(signer, hash),
-    signingAlgorithm: { name: "RSASSA-PKCS1-v1_5", hash },
-    notBefore: new Date(VECTOR_NOW_MS - DAY_MS),
-    notAfter: rest.notAfter ?? new Date(VECTOR_NOW_MS + DAY_MS),
-    serialNumber: rest.serialNumber ?? "0a",
-    extensions: [...extensions],
-  });
-  return certificate.toString("pem");
-}
-
-/** WebCrypto ties a key to its hash. */
-function signingKey({ key, keys }: Pair, hash: string): Promise<webcrypto.CryptoKey> {
-  if (hash === "SHA-256") return Promise.resolve(keys.privateKey);
-  const der = key.export({ format: "der", type: "pkcs8" });
-  return webcrypto.subtle.importKey("pkcs8", der, { name: "RSASSA-PKCS1-v1_5", hash }, true, ["sign"]);
-}
-
-const caExtension = (pathLength?: number) => new x509.BasicConstraintsExtension(true, pathLength, true);
 const issueRoot = (extensions: readonly x509.Extension[] = [], serialNumber = "0a") =>
   issue({
     serialNumber,
@@ -89,34 +41,8 @@ const issueMiddle = (extensions: readonly x509.Extension[] = [caExtension()]) =>
 const issueLeaf = (changes: Partial<Recipe> = {}) =>
   issue({ subject: "CN=rip.mcollective", holder: leaf, issuer: "CN=Root", signer: root, ...changes });
 
-interface Judged {
-  readonly ca: string;
-  readonly certPem: string;
-  readonly crlPem?: string;
-  readonly privateKey?: KeyObject;
-}
-
-async function judge({ ca, certPem, crlPem = "", privateKey = leaf.key }: Judged) {
-  const credential: V1Credential = { certPem, privateKey };
-  const raw = composeV1Request(
-    {
-      requestId: "0123456789abcdef0123456789abcdef",
-      sender: "shell.example.net",
-      caller: "choria=rip.mcollective",
-      collective: "mcollective",
-      agent: "rpcutil",
-      ttlSeconds: 60,
-      timeNs: BigInt(VECTOR_NOW_MS) * 1_000_000n,
-      payload: "{}",
-      replyTo: "dev.null",
-      server: null,
-    },
-    credential,
-  );
-  const trust = createTrust(makeTrustSettings({ v1: { caPem: ca, crlPem } }));
-  const verdict = await validate(raw, "request", trust, VECTOR_NOW_MS);
-  return verdict.ok ? { code: "ok", detail: "" } : verdict.rejection;
-}
+type Judged = Omit<Presented, "privateKey"> & Partial<Presented>;
+const judge = (presented: Judged) => judgeCertificate({ privateKey: leaf.key, ...presented });
 
 test("a certificate right below the anchor is accepted", async () => {
   assert.equal((await judge({ ca: await issueRoot(), certPem: await issueLeaf() })).code, "ok");
@@ -248,31 +174,3 @@ test("an RSA key of 1024 bits is refused", async () => {
   const certPem = await issueLeaf({ holder: weak });
   assert.equal((await judge({ ca: await issueRoot(), certPem, privateKey: weak.key })).code, "unsupported_key");
 });
-
-async function issueCrl(serialNumber: string, nextUpdate: Date): Promise<string> {
-  const list = await x509.X509CrlGenerator.create({
-    issuer: "CN=Root",
-    thisUpdate: new Date(VECTOR_NOW_MS - DAY_MS),
-    nextUpdate,
-    entries: [{ serialNumber, revocationDate: new Date(VECTOR_NOW_MS - DAY_MS) }],
-    signingAlgorithm: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
-    signingKey: root.keys.privateKey,
-  });
-  // The library writes a label of its own; RFC 7468 and every other tool say this.
-  return list.toString("pem").replaceAll(" CRL-----", " X509 CRL-----");
-}
-
-const lists: readonly [string, string, number, string][] = [
-  ["that names the certificate", "0a", DAY_MS, "cert_revoked"],
-  ["that names another", "0b", DAY_MS, "ok"],
-  ["past its next update", "0b", -1_000, "untrusted_cert"],
-  ["past its next update that names the certificate", "0a", -1_000, "cert_revoked"],
-];
-
-for (const [name, serial, dueInMs, code] of lists) {
-  test(`a revocation list ${name} gives ${code}`, async () => {
-    const crlPem = await issueCrl(serial, new Date(VECTOR_NOW_MS + dueInMs));
-    const verdict = await judge({ ca: await issueRoot(), certPem: await issueLeaf(), crlPem });
-    assert.equal(verdict.code, code, verdict.detail);
-  });
-}
