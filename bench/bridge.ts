@@ -1,10 +1,13 @@
 import { pino } from "pino";
+import { Registry } from "prom-client";
 import { stringify } from "yaml";
 import { Bridge } from "../functions/bridge/bridge.ts";
 import { createTrust } from "../shared/choria/trust.ts";
 import type { TrustSettings } from "../shared/choria/settings.ts";
 import { parseConfig } from "../shared/config/load.ts";
 import { openConnection } from "../shared/jetstream/connect.ts";
+import { BRIDGE_METRICS } from "../shared/telemetry/metrics.ts";
+import { exposeLatency } from "../shared/telemetry/registry.ts";
 import type { Meter } from "./measure.ts";
 
 export interface BridgeBench {
@@ -29,6 +32,7 @@ export async function runBridgeBench(bench: BridgeBench, meter: Meter): Promise<
     "bench.yaml",
     {},
   );
+  const latency = exposeLatency(new Registry(), BRIDGE_METRICS.storeSeconds);
   return Bridge.start(config, {
     connect: (name, label) =>
       openConnection({ name, servers: [bench.url], tls: null, credentials: { type: "none" } }, label),
@@ -37,6 +41,9 @@ export async function runBridgeBench(bench: BridgeBench, meter: Meter): Promise<
     clock: { now: () => performance.now(), random: Math.random },
     log: pino({ level: "warn" }),
     instance: "bench",
-    onStored: () => meter.count(),
+    onStored: (stream, seconds) => {
+      latency.observe({ stream }, seconds);
+      meter.count();
+    },
   });
 }

@@ -1,6 +1,9 @@
 import { pathToFileURL } from "node:url";
 import { connect } from "nats";
+import { Registry } from "prom-client";
+import { WorkerCounters } from "../functions/consumer/counters.ts";
 import { JobConsumer } from "../functions/consumer/job-consumer.ts";
+import { observeLatency } from "../functions/consumer/metrics.ts";
 import { makeChannel } from "../shared/jetstream/channel.ts";
 import { defineHandler } from "../shared/jobs/handler.ts";
 import { createLogger } from "../shared/telemetry/log.ts";
@@ -9,7 +12,7 @@ import { type ConsumerResult, fillQueue, runByHand, startClock } from "./queue.t
 const STREAM = "BENCH_WORKER";
 const now = () => performance.now();
 
-/** The project's worker on a real stream, with a handler that does nothing: what is left is its own cost. */
+/** The project's worker on a real stream, counted and timed as in production, with a handler that does nothing. */
 export async function benchWorker(server: { readonly url: string }, count: number): Promise<ConsumerResult> {
   const connection = await connect({ servers: server.url });
   try {
@@ -19,6 +22,7 @@ export async function benchWorker(server: { readonly url: string }, count: numbe
     const finished = new Promise<void>((resolve) => {
       allDone = resolve;
     });
+    const [counters, observe] = [new WorkerCounters(), observeLatency(new Registry())];
     let settled = 0;
     const stop = startClock();
     const consumer = new JobConsumer({
@@ -34,6 +38,8 @@ export async function benchWorker(server: { readonly url: string }, count: numbe
       wallNow: Date.now,
       random: Math.random,
       onEvent(event) {
+        counters.observe(event);
+        observe(event);
         if (event.type !== "settled") return;
         settled += 1;
         if (settled === count) allDone();
