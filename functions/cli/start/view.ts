@@ -61,6 +61,7 @@ export function renderLine(frame: Frame): string {
     `republished ${rate(jobs(({ republished }) => republished))}/s`,
     `retried ${jobs(({ retried }) => retried)(now)}`,
     `dead ${jobs(({ dead }) => dead)(now)}`,
+    ...(now.disconnects === 0 ? [] : [`disconnects ${now.disconnects}`]),
     `lag ${unknownLag ? "?" : jobs(({ lag }) => lag ?? 0)(now)}`,
     ...(latency === null ? [] : [`p50 ${ms(latency.p50Ms)} p99 ${ms(latency.p99Ms)}`]),
   ];

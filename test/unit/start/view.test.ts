@@ -91,6 +91,7 @@ test("what is unusual shows only when it happens", () => {
   const unusual = renderView(makeFrame({ overload: 4, disconnects: 1, streams: [stream] }), TERMINAL).join("\n");
   assert.match(unusual, /shed +before validation .* 4/);
   assert.match(unusual, /1 disconnects/);
+  assert.match(renderLine(makeFrame({ disconnects: 2 })), / disconnects 2 /);
   assert.match(unusual, /2 dup, 3 shed/);
 });
 
