@@ -22,8 +22,8 @@ const SIGNING = 64;
 const COLLECTIVE = "mcollective";
 const TTL_SECONDS = 60;
 /**
- * Size of the gzipped inventory, bytes: random ones stand for it, as nothing on the way inflates it. With it a stored
- * message has about the size at which go-choria's adapter was measured, so that the two can be compared.
+ * Size of the gzipped inventory, bytes: random ones stand for it, as nothing on the way inflates it. What a message
+ * measures with it, on the wire and stored, is in the results.
  */
 const GZIPPED_BYTES = { low: 2_300, high: 2_900 };
 
