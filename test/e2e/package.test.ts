@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -19,9 +19,9 @@ test("npx choria-bridge --help works in a checkout", async () => {
 
 test("the packed tarball, installed in an empty folder, has the command and the handler entry", async (t) => {
   const folder = await makeFolder(t);
-  const tarball = await pack(folder);
+  await lockTo(folder, await pack(folder));
 
-  await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", tarball], { cwd: folder });
+  await run("npm", ["ci", "--prefer-offline", "--no-audit", "--no-fund"], { cwd: folder });
 
   const { stdout } = await run("npx", ["--no-install", "choria-bridge", "--help"], { cwd: folder });
   assert.match(stdout, /^Usage: choria-bridge/);
@@ -49,8 +49,24 @@ test("the tarball holds what runs and its documentation, no tests and no sources
 async function makeFolder(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "choria-bridge-package-"));
   t.after(() => rm(folder, { recursive: true, force: true }));
-  await writeFile(join(folder, "package.json"), '{ "private": true }');
   return folder;
+}
+
+/** Asks for the tarball with the dependencies of our own lock file: they are in npm's cache, so no registry is needed. */
+async function lockTo(folder: string, tarball: string): Promise<void> {
+  const lock = JSON.parse(await readFile(join(root, "package-lock.json"), "utf8"));
+  const { "": ours, ...others } = lock.packages;
+  const needed = Object.entries<{ dev?: boolean }>(others).filter(([, { dev }]) => dev !== true);
+  const resolved = `file:${basename(tarball)}`;
+  const wanted = { name: "empty", version: "1.0.0", dependencies: { "choria-bridge": resolved } };
+  const { version, dependencies, bin, engines } = ours;
+  const packages = {
+    "": wanted,
+    "node_modules/choria-bridge": { version, dependencies, bin, engines, resolved },
+    ...Object.fromEntries(needed),
+  };
+  await writeFile(join(folder, "package.json"), JSON.stringify(wanted));
+  await writeFile(join(folder, "package-lock.json"), JSON.stringify({ ...wanted, lockfileVersion: 3, packages }));
 }
 
 /** Without its scripts: they would rebuild dist/ under the tests that run beside this one. */
