@@ -1,4 +1,4 @@
-import type { Msg } from "nats";
+import type { Msg, MsgHdrs } from "nats";
 
 interface AckSubject {
   readonly stream: string;
@@ -49,7 +49,10 @@ function integer(text: string, start: number, end: number): number {
 
 const UNREADABLE: AckSubject = { stream: "", deliveryCount: 1, streamSequence: 0, timestampMs: 0 };
 
-/** One hand-over of a stored message by a pull consumer. Its headers and reply subject are read when asked for. */
+/**
+ * One hand-over of a stored message by a pull consumer. Its headers and reply subject are read when asked for. The server
+ * stores header bytes unread and the client throws on malformed ones: such a message counts as one without headers.
+ */
 export class Delivery {
   /** Monotonic milliseconds: the lease runs from here. */
   readonly receivedAtMs: number;
@@ -95,20 +98,28 @@ export class Delivery {
 
   /** First value of the header; empty when there is none. */
   header(name: string): string {
-    return this.#message.headers?.get(name) ?? "";
+    return this.#headers()?.get(name) ?? "";
   }
 
   hasHeader(name: string): boolean {
-    return this.#message.headers?.has(name) ?? false;
+    return this.#headers()?.has(name) ?? false;
   }
 
   /** Every header with its values, in the order of arrival. */
   headers(): (readonly [name: string, value: string])[] {
     const entries: (readonly [string, string])[] = [];
-    for (const [name, values] of this.#message.headers ?? []) {
+    for (const [name, values] of this.#headers() ?? []) {
       for (const value of values) entries.push([name, value]);
     }
     return entries;
+  }
+
+  #headers(): MsgHdrs | undefined {
+    try {
+      return this.#message.headers;
+    } catch {
+      return undefined;
+    }
   }
 
   #read(): AckSubject {

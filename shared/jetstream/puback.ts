@@ -19,6 +19,7 @@ export type PubAckResult =
 
 /** err_code -> failure (nats-server `server/errors.json`). */
 const FAILURES: Readonly<Record<number, PublishFailure>> = {
+  10002: "full", // JSAccountResourcesExceededErr: the account's limits, not the stream's
   10008: "unavailable", // JSClusterNotAvailErr
   10009: "unavailable", // JSClusterNotLeaderErr
   10023: "unavailable", // JSInsufficientResourcesErr
@@ -32,6 +33,8 @@ const FAILURES: Readonly<Record<number, PublishFailure>> = {
   10077: "full", // JSStreamStoreFailedF: maximum messages or bytes exceeded
   10097: "too_large", // JSStreamHeaderExceedsMaximumErr
   10118: "unavailable", // JSStreamOfflineErr
+  10158: "unavailable", // JSStreamDuplicateMessageConflict: a copy is on its way through the cluster
+  10167: "unavailable", // JSStreamTooManyRequests: 2.11 and later bound what waits at a stream
 };
 
 const NO_RESPONDERS = 503;
@@ -48,12 +51,14 @@ export function readPubAck(reply: Msg | null): PubAckResult {
   }
   let ack: Readonly<Record<string, unknown>>;
   try {
-    ack = reply.json();
+    ack = asRecord(reply.json());
   } catch {
     return { stored: false, failure: "refused", detail: "the PubAck is not JSON" };
   }
   if (ack.error !== undefined) return readError(asRecord(ack.error));
   if (typeof ack.seq !== "number") return { stored: false, failure: "refused", detail: "the PubAck has no sequence" };
+  // Clusters before 10158 existed call a copy of a message "duplicate" that has no quorum yet, and may never have.
+  if (ack.seq < 1) return { stored: false, failure: "unavailable", detail: "a copy is on its way through the cluster" };
   return { stored: true, sequence: ack.seq, duplicate: ack.duplicate === true };
 }
 

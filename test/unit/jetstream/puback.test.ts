@@ -32,6 +32,11 @@ const FAILURES: readonly (readonly [name: string, reply: Msg | null, failure: Pu
   ["an error without its code", makeReply('{"error":{"code":503}}'), "refused"],
   ["an answer that is no JSON", makeReply("?"), "refused"],
   ["an answer without a sequence", makeReply("{}"), "refused"],
+  ["an answer that is JSON but no object", makeReply("null"), "refused"],
+  ["the account's limits are reached", makeError(10002, 400), "full"],
+  ["a copy is in process, old clusters", makeReply('{"stream":"S","seq":0,"duplicate":true}'), "unavailable"],
+  ["a copy is in process, newer clusters", makeError(10158, 409), "unavailable"],
+  ["too many messages wait at the stream", makeError(10167, 429), "unavailable"],
 ];
 
 for (const [name, reply, failure] of FAILURES) {
