@@ -93,7 +93,7 @@ export class Lanes {
       shed: (message, reason) => {
         count(counters.shed, reason);
         if (reason !== "too_large_to_store") return;
-        const detail = `${message.body.length} bytes are more than the stream or the server takes`;
+        const detail = `its subject or its ${message.body.length} bytes are more than the stream or the server takes`;
         const { subject, arrivedAt, body } = message;
         const receivedAtMs = wallClock() - (clock.now() - arrivedAt);
         this.#quarantine?.keep({ code: reason, detail, ingest: stream, subject, receivedAtMs, arrivedAt, body });

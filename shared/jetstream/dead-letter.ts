@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Delivery } from "./delivery.ts";
-import { type PublishChannel, publishOnce } from "./publish-once.ts";
+import { type Publication, type PublishChannel, publishOnce } from "./publish-once.ts";
 import type { PubAckResult } from "./puback.ts";
 
 /** Where messages go that a job gave up on. */
@@ -25,8 +25,10 @@ export interface Death {
 }
 
 const MOST_DETAIL_CHARACTERS = 1_000;
-/** Room for the headers of a truncated copy. */
-const HEADER_ROOM_BYTES = 8_192;
+/** JetStream stores no more headers, whatever `max_payload` is (error 10097). */
+const MOST_HEADER_BYTES = 65_535;
+/** Room for what a truncated copy has besides its body and the headers that are counted. */
+const ROOM_BYTES = 2_048;
 
 /** Header values are one line: what would end it becomes a space. */
 function oneLine(text: string): string {
@@ -44,7 +46,7 @@ function deathHeaders(delivery: Delivery, death: Death): (readonly [string, stri
     ["Dead-Stream", delivery.stream],
     ["Dead-Sequence", String(delivery.streamSequence)],
     ["Dead-Subject", delivery.subject],
-    ["Dead-Message-Id", delivery.header("Nats-Msg-Id")],
+    ["Dead-Message-Id", oneLine(delivery.header("Nats-Msg-Id"))],
     ["Dead-Stored-At", new Date(delivery.timestampMs).toISOString()],
     ["Dead-At", death.diedAt.toISOString()],
   ];
@@ -74,16 +76,21 @@ export async function copyToDeadLetters(
   return publishOnce(target.channel, truncated(target.channel, publication, delivery));
 }
 
-function truncated<P extends { readonly headers: readonly (readonly [string, string])[] }>(
-  { connection }: PublishChannel,
-  publication: P,
-  { data }: Delivery,
-) {
-  const limit = (connection.info?.max_payload ?? data.length) - HEADER_ROOM_BYTES;
-  const headers: readonly (readonly [string, string])[] = [
-    ...publication.headers,
+function truncated({ connection }: PublishChannel, publication: Publication, { data }: Delivery): Publication {
+  const room = (connection.info?.max_payload ?? data.length) - ROOM_BYTES;
+  const all = publication.headers;
+  // Headers alone can fill a limit: then only those that tell the story are kept.
+  const isTooMuch = sizeOf(all) > Math.min(room, MOST_HEADER_BYTES - ROOM_BYTES);
+  const kept = isTooMuch ? all.filter(([name]) => name.startsWith("Dead-")) : all;
+  const headers: Publication["headers"] = [
+    ...kept,
     ["Dead-Truncated-From", String(data.length)],
     ["Dead-Sha256", createHash("sha256").update(data).digest("hex")],
   ];
-  return { ...publication, headers, body: data.subarray(0, Math.max(0, limit)) };
+  return { ...publication, headers, body: data.subarray(0, Math.max(0, room - sizeOf(kept))) };
+}
+
+/** Bytes on the wire. */
+function sizeOf(headers: Publication["headers"]): number {
+  return headers.reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value) + ": \r\n".length, 0);
 }

@@ -20,6 +20,11 @@ export interface PublishChannel {
 }
 
 const RESERVED = /^nats-/i;
+/**
+ * The server closes the connection of a client whose protocol line is longer than its `max_control_line` (4,096 bytes by
+ * default), and with it everything in flight. The rest of the line is a reply subject and two lengths.
+ */
+const MOST_SUBJECT_BYTES = 3_900;
 
 /**
  * Publishes one message and calls back, exactly once, with what the stream says about it; never throws. Called back before
@@ -30,6 +35,10 @@ export function publishConfirmed(
   publication: Publication,
   onResult: (result: PubAckResult) => void,
 ): void {
+  if (Buffer.byteLength(publication.subject) > MOST_SUBJECT_BYTES) {
+    onResult({ stored: false, failure: "too_large", detail: `a subject has at most ${MOST_SUBJECT_BYTES} bytes` });
+    return;
+  }
   const reply = channel.replies.expect((answer) => onResult(readPubAck(answer)));
   try {
     const headers = publicationHeaders(publication);

@@ -178,6 +178,22 @@ test("a message larger than the server's max_payload is shed by itself", async (
   assert.deepEqual(recorder.shed, [["big", "too_large_to_store"]]);
 });
 
+test("a subject too long for the server is shed by itself, and does not cost the connection", async (t) => {
+  const { jsm, lane, recorder } = await setup(t);
+  await addStream(jsm);
+  const statuses: string[] = [];
+  void (async () => {
+    for await (const { type } of lane.connection.status()) statuses.push(type);
+  })();
+
+  lane.offer(makeMessage("long", { subject: `jobs.${"x".repeat(5_000)}` }));
+  lane.offer(makeMessage("longest", { subject: `jobs.${"x".repeat(3_895)}` }));
+
+  await eventually(() => assert.deepEqual(recorder.stored, ["longest"]));
+  assert.deepEqual(recorder.shed, [["long", "too_large_to_store"]]);
+  assert.deepEqual(statuses, []);
+});
+
 test("a stream of another name on the subject is not filled by mistake", async (t) => {
   const { jsm, lane, recorder } = await setup(t);
   await addStream(jsm, { name: "OTHER" });

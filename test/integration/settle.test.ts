@@ -134,10 +134,23 @@ test("a dead message as large as the server takes is kept cut, with its size and
   assert.ok(copy.data.length > limit / 2);
 });
 
+test("a dead message whose headers fill the server's limit of 64 kB is kept with its story, without them", async (t) => {
+  const { deliver, settle, jsm } = await setup(t);
+  const delivery = await deliver("body", { "X-Long": "x".repeat(65_400) });
+
+  const settled = await settle(delivery, { type: "dead", reason: "X", detail: "" });
+
+  assert.equal(settled, "confirmed");
+  const copy = await jsm.streams.getMessage("DEAD", { seq: 1 });
+  assert.equal(copy.header.has("X-Long"), false);
+  assert.equal(copy.header.get("Dead-Reason"), "NO_SUCH_HOST");
+  assert.equal(copy.string(), "body");
+});
+
 test("after the lease nothing is sent: the message may be in other hands", async (t) => {
   const { deliver, settle, acks, messages } = await setup(t);
   const delivery = await deliver("a");
-  const late = { now: () => delivery.receivedAtMs + 30_000 };
+  const late = { now: () => delivery.receivedAtMs + 30_001 };
 
   const settled = [
     await settle(delivery, { type: "done" }, late),
