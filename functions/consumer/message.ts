@@ -1,10 +1,13 @@
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import type { JobMessage, MessageHeaders } from "../../shared/jobs/message.ts";
 
-/** The id outputs are keyed by: the stored one, or the message's place in its stream. */
+/**
+ * The id outputs are keyed by: the stored one, or the message's place in its stream and its time. With the time: a stream
+ * that is made anew counts from 1 again, and its first messages would be taken for copies of the old ones.
+ */
 export function inputId(delivery: Delivery): string {
   const stored = delivery.header("Nats-Msg-Id");
-  return stored === "" ? `${delivery.stream}:${delivery.streamSequence}` : stored;
+  return stored === "" ? `${delivery.stream}:${delivery.streamSequence}:${delivery.timestampMs}` : stored;
 }
 
 /** A delivery as a handler sees it. Headers are read when asked for: most handlers need few of them. */

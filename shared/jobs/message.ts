@@ -8,7 +8,7 @@ export interface MessageHeaders {
 
 /** What a handler is given. Texts from `Choria-*` headers are empty when the message has no such header. */
 export interface JobMessage<T> {
-  /** `Nats-Msg-Id`, or `<stream>:<sequence>` for a message stored without one. */
+  /** `Nats-Msg-Id`, or `<stream>:<sequence>:<milliseconds>` for a message stored without one. */
   readonly id: string;
   readonly subject: string;
   readonly data: T;
