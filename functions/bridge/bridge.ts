@@ -95,7 +95,7 @@ export class Bridge {
   }
 
   readiness(): Readiness {
-    const reasons = [...(this.#stopping ? ["the bridge is stopping"] : []), ...this.#connections.problems.values()];
+    const reasons = [...(this.#stopping ? ["the bridge is stopping"] : []), ...this.#connections.health.problems];
     return { ready: reasons.length === 0, reasons };
   }
 

@@ -1,4 +1,5 @@
 import { type Connection, watchConnection } from "../../shared/jetstream/connect.ts";
+import { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
 import type { Lane, LaneClock } from "../../shared/jetstream/lane.ts";
 import type { Logger } from "../../shared/telemetry/log.ts";
 import type { ConnectionCounters } from "./accounting/counters.ts";
@@ -17,14 +18,14 @@ interface Context {
  * receiver, and that must not take the publishes and their PubAcks with it.
  */
 export class Connections {
-  /** Why the bridge is not ready, by connection. */
-  readonly problems = new Map<string, string>();
+  readonly health: ConnectionHealth;
   readonly #context: Context;
   readonly #open = new Map<string, Connection>();
   readonly #lanes = new Map<Connection, Lane[]>();
 
   constructor(context: Context) {
     this.#context = context;
+    this.health = new ConnectionHealth(context.clock.now);
   }
 
   async get(name: string, role: Role): Promise<Connection> {
@@ -59,20 +60,20 @@ export class Connections {
       {
         onDisconnect: () => {
           counters.disconnects += 1;
-          this.problems.set(key, `connection ${key} is down`);
+          this.health.disconnected(key);
           for (const lane of this.#lanesOn(connection)) lane.disconnected();
           const meaning = key.startsWith("ingest") ? "; what is published meanwhile is lost, its number unknown" : "";
           log.warn({ connection: key }, `disconnected${meaning}`);
         },
         onReconnect: (downMs) => {
           counters.disconnectedMs += downMs;
-          this.problems.delete(key);
+          this.health.reconnected(key);
           for (const lane of this.#lanesOn(connection)) lane.reconnected();
           log.info({ connection: key, downMs }, "reconnected");
         },
-        onError: (text) => {
+        onError: (text, lasting) => {
           // A denied subscription does not close the connection: without this the bridge would listen to silence.
-          this.problems.set(`${key} error`, `connection ${key}: ${text}`);
+          this.health.failed(key, text, lasting);
           log.error({ connection: key }, text);
         },
       },

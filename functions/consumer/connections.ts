@@ -1,5 +1,6 @@
-import { type Connection, watchConnection } from "../../shared/jetstream/connect.ts";
 import { type Channel, makeChannel } from "../../shared/jetstream/channel.ts";
+import { type Connection, watchConnection } from "../../shared/jetstream/connect.ts";
+import { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
 import type { Logger } from "../../shared/telemetry/log.ts";
 
 /** Whoever has to know that a connection was lost and came back. */
@@ -23,14 +24,14 @@ const REPLY_TIMEOUT_MS = 5_000;
  * arrives is bounded by what was pulled, so the server never cuts it off as slow.
  */
 export class WorkerConnections {
-  /** Why the worker is not ready, by connection. */
-  readonly problems = new Map<string, string>();
+  readonly health: ConnectionHealth;
   readonly #context: Context;
   readonly #open = new Map<string, Promise<Channel>>();
   readonly #listeners = new Map<Connection, Set<ConnectionListener>>();
 
   constructor(context: Context) {
     this.#context = context;
+    this.health = new ConnectionHealth(context.now);
   }
 
   get(name: string): Promise<Channel> {
@@ -63,27 +64,32 @@ export class WorkerConnections {
 
   async #connect(name: string): Promise<Channel> {
     const connection = await this.#context.connect(name);
-    void this.#watch(name, connection);
-    return makeChannel(connection, REPLY_TIMEOUT_MS, this.#context.now);
+    const channel = makeChannel(connection, REPLY_TIMEOUT_MS, this.#context.now);
+    void this.#watch(name, channel);
+    return channel;
   }
 
-  async #watch(name: string, connection: Connection): Promise<void> {
+  async #watch(name: string, { connection, replies }: Channel): Promise<void> {
     const { log, now } = this.#context;
     const tell = (what: keyof ConnectionListener): void => {
       for (const listener of this.#listeners.get(connection) ?? []) listener[what]();
     };
     const events = {
       onDisconnect: () => {
-        this.problems.set(name, `connection ${name} is down`);
+        this.health.disconnected(name);
         log.warn({ connection: name }, "disconnected");
         tell("disconnected");
       },
       onReconnect: (downMs: number) => {
-        this.problems.delete(name);
+        this.health.reconnected(name);
+        replies.abandon(); // what was asked of the old connection is never answered: acks are sent again now, not in 5 s
         log.info({ connection: name, downMs }, "reconnected");
         tell("reconnected");
       },
-      onError: (text: string) => log.error({ connection: name }, text),
+      onError: (text: string, lasting: boolean) => {
+        this.health.failed(name, text, lasting);
+        log.error({ connection: name }, text);
+      },
     };
     await watchConnection(connection, events, now);
   }

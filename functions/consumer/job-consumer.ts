@@ -76,6 +76,11 @@ export class JobConsumer {
     return this.#pull.held;
   }
 
+  /** Why nothing can be pulled right now; null when it can. */
+  get trouble(): string | null {
+    return this.#pull.trouble;
+  }
+
   disconnected(): void {
     this.#pull.disconnected();
   }

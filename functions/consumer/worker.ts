@@ -17,6 +17,7 @@ export class Worker {
   readonly opened: OpenJobs;
   readonly #consumers: readonly JobConsumer[];
   readonly #log: Logger;
+  #stopping = false;
 
   private constructor(opened: OpenJobs, observers: readonly JobObserver[], log: Logger) {
     this.counters = new WorkerCounters();
@@ -39,14 +40,22 @@ export class Worker {
     return this.#consumers.reduce((sum, { held }) => sum + held, 0);
   }
 
-  /** Ready while every connection is up. */
+  /** Ready while every connection is up and every job can pull. */
   readiness(): { readonly ready: boolean; readonly reasons: readonly string[] } {
-    const reasons = [...this.opened.connections.problems.values()];
+    const pulling = this.#consumers.flatMap(({ job, trouble }) =>
+      trouble === null ? [] : [`job ${job.name}: ${trouble}`],
+    );
+    const reasons = [
+      ...(this.#stopping ? ["the worker is stopping"] : []),
+      ...this.opened.connections.health.problems,
+      ...pulling,
+    ];
     return { ready: reasons.length === 0, reasons };
   }
 
   /** Stops within `deadlineMs`: running jobs may end, the rest is given back, everything is flushed and closed. */
   async stop(deadlineMs: number): Promise<WorkerReport> {
+    this.#stopping = true;
     const abandoned = await Promise.all(this.#consumers.map((consumer) => consumer.stop(deadlineMs)));
     await this.opened.close();
     const report = {

@@ -10,8 +10,11 @@ export type Connection = NatsConnection;
 export interface ConnectionEvents {
   onDisconnect(): void;
   onReconnect(downMs: number): void;
-  /** Errors the server reports on a living connection, permission violations with the subject included. */
-  onError(text: string): void;
+  /**
+   * Errors the server reports on a living connection, permission violations with the subject included. `lasting` when a
+   * subscription was refused: the client forgets it, and asks for it again on no reconnect.
+   */
+  onError(text: string, lasting: boolean): void;
 }
 
 /**
@@ -53,7 +56,7 @@ export async function watchConnection(
       events.onReconnect(now() - lostAt);
       lostAt = null;
     } else if (status.type === Events.Error) {
-      events.onError(describe(status));
+      events.onError(describe(status), status.permissionContext?.operation === "subscription");
     }
   }
 }

@@ -56,6 +56,7 @@ export class Pull {
   #resumeAt = 0;
   #heardAt: number;
   #connected = true;
+  #trouble: string | null = null;
   #closing: Promise<void> | null = null;
 
   /** `now` is a monotonic clock in milliseconds. Starts pulling at once. */
@@ -78,6 +79,11 @@ export class Pull {
   /** Messages handed over and not released yet. */
   get held(): number {
     return this.#held;
+  }
+
+  /** What the last pull failed with, while none has succeeded since. */
+  get trouble(): string | null {
+    return this.#trouble;
   }
 
   /** One message handed over has been settled: another may come. */
@@ -124,6 +130,7 @@ export class Pull {
   #receive(message: Msg): void {
     this.#heardAt = this.#now();
     const status = readPullStatus(message);
+    if (status?.type !== "failed") this.#trouble = null;
     if (status !== null) this.#hear(status, message.subject.slice(this.#inbox.length));
     else this.#deliver(new Delivery(message, this.#heardAt));
   }
@@ -152,6 +159,11 @@ export class Pull {
   #backOff(detail: string): void {
     this.#resumeAt = this.#now() + Math.min(FAILURE_DELAY_MAX_MS, FAILURE_DELAY_MIN_MS * 2 ** this.#failures);
     this.#failures = Math.min(this.#failures + 1, 16);
+    this.#report(detail);
+  }
+
+  #report(detail: string): void {
+    this.#trouble = detail;
     this.#observer.trouble(detail);
   }
 
@@ -166,9 +178,21 @@ export class Pull {
   #silent(): void {
     this.#ledger.forgetAll();
     this.#heardAt = this.#now();
-    // A no_wait pull whose consumer has its maximum of deliveries in flight gets no answer at all.
-    if (this.#settings.noWait) this.#observer.exhausted(this.#brought === 0);
-    else this.#observer.trouble("the server sent neither messages nor heartbeats; asking again");
+    if (this.#settings.noWait) void this.#askIfAlive();
+    else this.#report("the server sent neither messages nor heartbeats; asking again");
+  }
+
+  /**
+   * A `noWait` pull whose consumer has its maximum of deliveries in flight gets no answer at all: over, if the server
+   * answers otherwise. One that is frozen has not said that there is nothing.
+   */
+  async #askIfAlive(): Promise<void> {
+    try {
+      await this.#connection.flush();
+    } catch {
+      return; // the connection was lost: `reconnected` asks again
+    }
+    if (this.#closing === null && this.#ledger.owed === 0) this.#observer.exhausted(this.#brought === 0);
   }
 
   /** Asks for what there is room for, in batches: a request per released message would double the traffic. */

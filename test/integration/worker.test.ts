@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createConnection } from "node:net";
 import { type TestContext, test } from "node:test";
 import * as z from "zod";
 import type { JobEvent } from "../../functions/consumer/events.ts";
@@ -81,7 +82,7 @@ test("a handler is given the payload out of the envelope, validated, and the fac
           message.data.host,
           message.sender,
           message.senderProof,
-          message.id,
+          message.id.replace(/:\d{13}$/, ":<ms>"),
           message.sequence,
           context.attempt,
         ]);
@@ -101,7 +102,7 @@ test("a handler is given the payload out of the envelope, validated, and the fac
 
   await eventually(async () => assert.deepEqual(await settled(), { done: 2 }));
   assert.deepEqual(seen.sort(), [
-    ["bare", "n2", "", "IN:2", 2, 1],
+    ["bare", "n2", "", "IN:2:<ms>", 2, 1],
     ["n1", "n1", "signature", "m1", 1, 1],
   ]);
 });
@@ -280,4 +281,54 @@ test("work goes on after the server was killed and came back", async (t) => {
   await eventually(() => assert.equal(worker.readiness().ready, true), { timeoutMs: 10_000 });
   await eventually(() => put("after", { "Nats-Msg-Id": "m2" }), { timeoutMs: 10_000 });
   await eventually(async () => assert.deepEqual(await settled(), { done: 2 }), { timeoutMs: 10_000 });
+});
+
+test("a stored message with malformed headers is processed as one without, and the worker lives", async (t) => {
+  const { connection, nats, put, settled, jsm } = await setup(t, { handler: handler(async () => dead("UNWANTED")) });
+
+  await publishRaw(nats.url, "in.n1", "NATS/1.0\r\nno header name: x\r\n\r\n");
+  await connection.flush();
+  await put("well-formed");
+
+  await eventually(async () => assert.deepEqual(await settled(), { dead: 2 }));
+  const copy = await jsm.streams.getMessage("CHORIA_DEAD", { seq: 1 });
+  assert.equal(copy.header.get("Dead-Reason"), "UNWANTED");
+});
+
+/** The client would refuse to send such headers; the server stores them unread. */
+async function publishRaw(url: string, subject: string, head: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  const socket = createConnection(Number(port), hostname);
+  socket.write(`CONNECT {"verbose":false,"headers":true}\r\n`);
+  socket.write(`HPUB ${subject} ${head.length} ${head.length}\r\n${head}\r\nPING\r\n`);
+  for await (const chunk of socket) if (String(chunk).includes("PONG")) break;
+}
+
+test("a stream that is made anew counts from 1 again, and its outputs are new ones", async (t) => {
+  const { put, settled, messages, jsm } = await setup(t);
+  await put("old");
+  await eventually(async () => assert.deepEqual(await settled(), { done: 1 }));
+  const [{ config: stream }, { config: consumer }] = [
+    await jsm.streams.info("IN"),
+    await jsm.consumers.info("IN", "work"),
+  ];
+
+  await jsm.streams.delete("IN");
+  await jsm.streams.add(stream);
+  await jsm.consumers.add("IN", consumer);
+  await put("new");
+
+  await eventually(async () => assert.deepEqual(await settled(), { done: 2 }), { timeoutMs: 15_000 });
+  assert.equal(await messages("OUT"), 2);
+});
+
+test("a worker whose consumer was removed is not ready, and is again once there is one", async (t) => {
+  const { worker, jsm } = await setup(t);
+  const { config } = await jsm.consumers.info("IN", "work");
+
+  await jsm.consumers.delete("IN", "work");
+  await eventually(() => assert.match(worker.readiness().reasons.join(), /^job work: /));
+  await jsm.consumers.add("IN", config);
+
+  await eventually(() => assert.deepEqual(worker.readiness(), { ready: true, reasons: [] }), { timeoutMs: 15_000 });
 });

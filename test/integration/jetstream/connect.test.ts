@@ -41,19 +41,26 @@ test("the server lists the connection under its label", async (t) => {
   assert.match(connections, /"name": "choria-bridge test"/);
 });
 
-test("a permission violation is reported with the subject", async (t) => {
-  const config = 'authorization: { users: [{ user: u, password: p, permissions: { publish: ["ok"] } }] }';
+test("a permission violation is reported with the subject, and as lasting when the client gives the subscription up", async (t) => {
+  const permissions = '{ publish: ["ok"], subscribe: ["ok"] }';
+  const config = `authorization: { users: [{ user: u, password: p, permissions: ${permissions} }] }`;
   const { url } = await startNats(t, { config });
   const credentials = { type: "userPassword", user: "u", password: "p" } as const;
   const connection = await open(t, makeSettings({ servers: [url], credentials }));
-  const errors: string[] = [];
+  const errors: [text: string, lasting: boolean][] = [];
   const ignore = () => {};
-  const events = { onDisconnect: ignore, onReconnect: ignore, onError: (text: string) => void errors.push(text) };
-  void watchConnection(connection, events, () => 0);
+  const onError = (text: string, lasting: boolean) => void errors.push([text, lasting]);
+  void watchConnection(connection, { onDisconnect: ignore, onReconnect: ignore, onError }, () => 0);
 
   connection.publish("secret.subject");
+  connection.subscribe("secret.news", { callback: ignore });
 
-  await eventually(() => assert.deepEqual(errors, ['PERMISSIONS_VIOLATION: publish on "secret.subject"']));
+  await eventually(() =>
+    assert.deepEqual(errors, [
+      ['PERMISSIONS_VIOLATION: publish on "secret.subject"', false],
+      ['PERMISSIONS_VIOLATION: subscription on "secret.news"', true],
+    ]),
+  );
 });
 
 test("no server at the address is an error that names connection, servers and cause, without the password", async () => {
