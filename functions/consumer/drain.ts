@@ -21,6 +21,8 @@ export interface DrainReport {
 /** Share of the time that is kept for ending runs, giving back and settling. */
 const SHARE_FOR_STOPPING = 0.2;
 const MOST_FOR_STOPPING_MS = 3_000;
+/** Share of that for the consumers; the rest is for asking what is left. */
+const SHARE_FOR_CONSUMERS = 0.8;
 
 /**
  * Processes what the consumers hold until they are empty or time is short, and leaves nothing open on the server: an
@@ -32,15 +34,22 @@ export async function drainOnce(
 ): Promise<DrainReport> {
   const counters = new WorkerCounters();
   const stoppingMs = Math.min(MOST_FOR_STOPPING_MS, forMs * SHARE_FOR_STOPPING);
+  const over = new AbortController();
+  const timeIsUp = wait(forMs, null, { signal: over.signal }).catch(() => null);
   const consumers = opened.consume("drain", counters.observe);
   const empty = Promise.all(consumers.map(({ emptied }) => emptied));
   const reason = await endOf(empty, forMs - stoppingMs, stop);
-  const abandoned = await Promise.all(consumers.map((consumer) => consumer.stop(stoppingMs)));
-  const left = await opened.backlog().then(
+  const abandoned = await Promise.all(consumers.map((consumer) => consumer.stop(stoppingMs * SHARE_FOR_CONSUMERS)));
+  const left = await Promise.race([leftIn(opened), timeIsUp]);
+  over.abort();
+  return report({ counters: [...counters.jobs.values()], abandoned, left, reason });
+}
+
+function leftIn(opened: OpenJobs): Promise<number | null> {
+  return opened.backlog().then(
     ({ waiting, unsettled }) => waiting + unsettled,
     () => null,
   );
-  return report({ counters: [...counters.jobs.values()], abandoned, left, reason });
 }
 
 async function endOf(empty: Promise<unknown>, forMs: number, stop: AbortSignal): Promise<DrainReport["reason"]> {

@@ -56,7 +56,7 @@ async function reuse(kept: Promise<OpenJobs> | null, options: OpenJobsOptions): 
   // What the socket has to say about the time of the freeze is heard in these two turns.
   for (let turn = 0; turn < 2; turn++) await new Promise(setImmediate);
   if (await opened.connections.answer(PROBE_MS)) return opened;
-  void opened.close();
+  opened.close().catch(() => {}); // it is being replaced because it does not answer
   return OpenJobs.open(options);
 }
 

@@ -101,3 +101,16 @@ test("a drain that is told to stop says so", async (t) => {
   assert.equal(report.reason, "stopped");
   assert.equal(report.returned, 1);
 });
+
+test("a drain ends by its deadline when the server does not answer, and does not call that empty", async (t) => {
+  const { opened, nats } = await setup(t);
+  await nats.server.kill("SIGSTOP");
+  t.after(() => nats.server.kill("SIGCONT"));
+  const started = performance.now();
+
+  const report = await drainOnce(opened, { forMs: 3_000 });
+
+  const tookMs = performance.now() - started;
+  assert.ok(tookMs < 3_250, `it took ${Math.round(tookMs)} ms`);
+  assert.deepEqual([report.reason, report.left], ["deadline", null]);
+});
