@@ -86,12 +86,15 @@ function quarantineMessage(entry: QuarantineEntry, id: string, settings: Quarant
     [QUARANTINE_HEADERS.subject, headerText(entry.subject)],
     [QUARANTINE_HEADERS.receivedAt, String(entry.receivedAtMs)],
   ];
+  const room = Math.max(0, settings.maxPayload() - HEADER_ROOM_BYTES);
   let { body } = entry;
-  if (entry.code === "too_large_to_store" || body.length + HEADER_ROOM_BYTES > settings.maxPayload()) {
+  if (entry.code === "too_large_to_store" || body.length > room) {
     headers.push([QUARANTINE_HEADERS.digest, createHash("sha256").update(body).digest("hex")]);
     headers.push([QUARANTINE_HEADERS.bytes, String(body.length)]);
-    body = body.subarray(0, TRUNCATED_BYTES);
+    body = body.subarray(0, Math.min(TRUNCATED_BYTES, room));
   }
+  // A copy: what arrived is a view into what the socket read, 64 kB that would be kept alive and not counted.
+  body = Uint8Array.from(body);
   // Its own key for each: quarantined messages have no order to keep.
   return { subject: `${settings.prefix}.${entry.code}`, id, key: id, headers, body, arrivedAt: entry.arrivedAt };
 }
