@@ -22,10 +22,11 @@ export const registerBridge: RegisterCommand = (program, { env }) => {
     .action(async ({ config: path, apply }: BridgeArguments) => {
       const opened = openConfigFile(path, env);
       const log = createLogger("bridge", opened.config.log.level);
+      const told = firstSignal(); // before anything is received: a stop during the start must not lose it
       const service = await runBridge({ ...opened, apply, log });
       const reload = () => reloadTrust(service, () => openConfigFile(path, env), log);
       process.on("SIGHUP", reload);
-      await firstSignal();
+      await told;
       process.off("SIGHUP", reload);
       await stopBridge(service, opened.config.bridge.shutdownTimeout, log);
     });
@@ -43,9 +44,13 @@ function reloadTrust(service: BridgeService, open: () => OpenConfig, log: Logger
 
 async function stopBridge(service: BridgeService, deadlineMs: number, log: Logger): Promise<void> {
   log.info("stopping: storing what is in hand");
-  const { left } = await service.stop(deadlineMs);
+  const { left, validating } = await service.stop(deadlineMs);
   const unstored = Object.values(left).reduce((sum, count) => sum + count, 0);
-  if (unstored === 0) return log.info("stopped; everything accepted is stored");
-  log.error({ left }, `stopped after ${deadlineMs} ms with ${unstored} accepted messages not stored`);
+  if (unstored + validating === 0) return log.info("stopped; everything accepted is stored");
+  const unjudged = validating > 0 ? `, and ${validating} received ones not validated` : "";
+  log.error(
+    { left, validating },
+    `stopped after ${deadlineMs} ms with ${unstored} accepted messages not stored${unjudged}`,
+  );
   process.exitCode = EXIT.failed;
 }

@@ -3,6 +3,8 @@ import { fileURLToPath } from "node:url";
 import { COMMANDS } from "./commands.ts";
 import { runCli } from "./program.ts";
 
+const LINGER_MS = 500;
+
 // `inspect … | head` closes our output early: that is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
@@ -17,6 +19,9 @@ const code = await runCli({
   printError: (text) => console.error(text),
 });
 if (code !== 0) process.exitCode = code;
+// The command is over. What still runs is a handler that ignores its signal, and it must not outlive a stop; unref: when
+// nothing runs, nothing waits for this.
+setTimeout(() => process.exit(), LINGER_MS).unref();
 
 function packageVersion(): string {
   const file = fileURLToPath(import.meta.resolve("choria-bridge/package.json"));

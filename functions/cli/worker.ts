@@ -40,8 +40,9 @@ export const registerWorker: RegisterCommand = (program, { env }) => {
     .option(...APPLY, false)
     .action(async (given: WorkerArguments) => {
       const opened = openConfigFile(given.config, env);
+      const told = firstSignal(); // before anything is pulled: a stop during the start must not leave leases behind
       const service = await runWorker(optionsOf(opened, given));
-      await firstSignal();
+      await told;
       const { abandoned } = await service.stop(opened.config.worker.shutdownTimeout);
       if (abandoned > 0) process.exitCode = EXIT.failed;
     });

@@ -24,7 +24,12 @@ export const facts = defineHandler({
   },
 });
 
-export const endless = defineHandler({ name: "endless", input: "bytes", run: () => new Promise(() => {}) });
+/** Ignores its signal and keeps the event loop busy, as a hung request does. */
+export const endless = defineHandler({
+  name: "endless",
+  input: "bytes",
+  run: () => new Promise((resolve) => setTimeout(resolve, 600_000)),
+});
 `;
 
 async function setup(t: TestContext, handler: string) {
