@@ -5,6 +5,7 @@ import { keptConnection } from "../../shared/config/names.ts";
 import { quarantineSpec, type ResolvedFiles, streamSpec } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import { type Connection, openNamed } from "../../shared/jetstream/connect.ts";
+import { manage } from "../../shared/jetstream/manager.ts";
 import type { StreamSpec } from "../../shared/jetstream/spec.ts";
 import { ensureStream } from "../../shared/jetstream/topology.ts";
 import { startTelemetry, type TelemetryServer } from "../../shared/telemetry/http.ts";
@@ -83,7 +84,7 @@ function streamsOf(config: Config): { connection: string; spec: StreamSpec }[] {
 
 async function ensure(connection: Connection, spec: StreamSpec, apply: boolean): Promise<void> {
   try {
-    await ensureStream(await connection.jetstreamManager(), spec, { apply });
+    await ensureStream(await manage(connection), spec, { apply });
   } finally {
     await connection.close();
   }

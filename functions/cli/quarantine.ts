@@ -1,6 +1,7 @@
 import { createTrust } from "../../shared/choria/trust.ts";
 import { keptConnection } from "../../shared/config/names.ts";
 import { quarantineSpec } from "../../shared/config/resolve.ts";
+import { errCodeOf } from "../../shared/jetstream/api-error.ts";
 import { browse, deleteMessage, readMessage } from "../../shared/jetstream/browse.ts";
 import { type Connection, openNamed } from "../../shared/jetstream/connect.ts";
 import { publishOnce } from "../../shared/jetstream/publish-once.ts";
@@ -12,6 +13,7 @@ import { EXIT, UsageError } from "./exit.ts";
 
 const ACK_TIMEOUT_MS = 5_000;
 const PREVIEW_BYTES = 512;
+const STREAM_NOT_FOUND = 10059;
 
 interface Selection {
   readonly config: string;
@@ -69,8 +71,12 @@ async function withQuarantine(opened: OpenConfig, use: (store: QuarantineStore) 
   const name = keptConnection(opened.config, "quarantine");
   if (name === null) throw new UsageError("the configuration has no connection for the quarantine");
   const connection = await connectTo(opened, name);
+  const stream = quarantineSpec(opened.config).name;
   try {
-    await use({ opened, connection, stream: quarantineSpec(opened.config).name });
+    await use({ opened, connection, stream });
+  } catch (error) {
+    if (errCodeOf(error) !== STREAM_NOT_FOUND) throw error;
+    throw new Error(`there is no stream "${stream}" yet: a bridge of this configuration makes it`, { cause: error });
   } finally {
     await connection.close();
   }

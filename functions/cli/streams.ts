@@ -3,6 +3,7 @@ import { keptConnection } from "../../shared/config/names.ts";
 import { consumerSpec, deadLetterSpec, quarantineSpec, streamSpec } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import { type Connection, openNamed } from "../../shared/jetstream/connect.ts";
+import { manage } from "../../shared/jetstream/manager.ts";
 import type { ConsumerSpec, StreamSpec } from "../../shared/jetstream/spec.ts";
 import {
   type Comparison,
@@ -69,7 +70,7 @@ async function run({ config, resolved }: OpenConfig, json: boolean, visit: Visit
   for (const name of new Set(parts.map(({ connection }) => connection))) {
     const connection = await openNamed(resolved.connections, name, "streams");
     try {
-      const jsm = await connection.jetstreamManager();
+      const jsm = await manage(connection);
       for (const part of parts) if (part.connection === name) results.push(await visit(jsm, part));
     } finally {
       await connection.close();

@@ -4,6 +4,7 @@ import type { Config } from "../../shared/config/schema.ts";
 import { type Backlog, backlogOf } from "../../shared/jetstream/backlog.ts";
 import type { Connection } from "../../shared/jetstream/connect.ts";
 import type { DeadLetterTarget } from "../../shared/jetstream/dead-letter.ts";
+import { manage } from "../../shared/jetstream/manager.ts";
 import type { StreamSpec } from "../../shared/jetstream/spec.ts";
 import { ensureConsumer, ensureStream } from "../../shared/jetstream/topology.ts";
 import { jetStreamSink } from "../../shared/sinks/jetstream.ts";
@@ -144,7 +145,7 @@ async function ensureTopology(
     streamSpec(config, name),
   ]);
   streams.push([keptConnection(config, "deadLetters") ?? "", deadLetterSpec(config)]);
-  const managerOf = async (name: string) => (await connections.get(name)).connection.jetstreamManager();
+  const managerOf = async (name: string) => manage((await connections.get(name)).connection);
   for (const [connection, spec] of streams) await ensureStream(await managerOf(connection), spec, { apply });
   for (const { name } of jobs) {
     const jsm = await managerOf(connectionOf(config, config.jobs[name]?.stream ?? ""));

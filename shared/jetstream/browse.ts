@@ -1,5 +1,6 @@
 import type { NatsConnection } from "nats";
 import { errCodeOf } from "./api-error.ts";
+import { manage } from "./manager.ts";
 
 /** A message as it lies in a stream. */
 export interface StoredMessage {
@@ -23,7 +24,7 @@ const BATCH = 256;
  * consumer, so nothing is acknowledged and nobody else's position moves.
  */
 export async function* browse(connection: NatsConnection, options: BrowseOptions): AsyncIterable<StoredMessage> {
-  const jsm = await connection.jetstreamManager();
+  const jsm = await manage(connection);
   const { state } = await jsm.streams.info(options.stream);
   if (state.messages === 0 || options.fromSequence > state.last_seq) return;
   const consumer = await connection
@@ -51,7 +52,7 @@ export async function readMessage(
   stream: string,
   sequence: number,
 ): Promise<StoredMessage | null> {
-  const jsm = await connection.jetstreamManager();
+  const jsm = await manage(connection);
   try {
     const message = await jsm.streams.getMessage(stream, { seq: sequence });
     const { subject, data, header } = message;
@@ -64,7 +65,7 @@ export async function readMessage(
 
 /** Removes one message; false when it was gone already. */
 export async function deleteMessage(connection: NatsConnection, stream: string, sequence: number): Promise<boolean> {
-  const jsm = await connection.jetstreamManager();
+  const jsm = await manage(connection);
   try {
     return await jsm.streams.deleteMessage(stream, sequence);
   } catch (error) {

@@ -205,7 +205,14 @@ test("a bridge that cannot start says why and ends with 1", async (t) => {
   await storage.server.kill("SIGKILL");
   const serverAway = await runCli(["bridge", "--config", await writeYaml(folder, config)]);
 
-  assert.deepEqual([portTaken.code, serverAway.code], [1, 1]);
+  const noJetStream = await startNats(t, {
+    config: "accounts: { A: { users: [{ user: a, password: a }] } }, no_auth_user: a",
+  });
+  const connections = { broker: { servers: [noJetStream.url] }, storage: { servers: [noJetStream.url] } };
+  const accountWithout = await runCli(["bridge", "--config", await writeYaml(folder, { ...config, connections })]);
+
+  assert.deepEqual([portTaken.code, serverAway.code, accountWithout.code], [1, 1, 1]);
+  assert.match(accountWithout.stderr, /127.0.0.1:\d+: no JetStream for this account/);
   assert.match(portTaken.stderr, new RegExp(`on 127.0.0.1:${port}: another process uses that port; set another`));
   assert.match(serverAway.stderr, /connection "storage" to nats:\/\/127.0.0.1:\d+: no server answers there/);
 });
