@@ -1,6 +1,6 @@
-import PQueue from "p-queue";
 import type { Death } from "../../shared/jetstream/dead-letter.ts";
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
+import { Fifo } from "../../shared/jetstream/fifo.ts";
 import { Pull } from "../../shared/jetstream/pull.ts";
 import { type SettleSettings, settle } from "../../shared/jetstream/settle.ts";
 import type { Decision } from "../../shared/jobs/outcome.ts";
@@ -29,7 +29,8 @@ const OUTCOMES: Readonly<Record<Decision["type"], SettledOutcome>> = {
 /** Pulls the messages of one job, runs its handler on them, and settles them. */
 export class JobConsumer {
   readonly #settings: JobConsumerSettings;
-  readonly #queue: PQueue;
+  readonly #waiting = new Fifo<Delivery>();
+  #freeSlots: number;
   readonly #running = new RunningSet();
   readonly #sweeper: NodeJS.Timeout;
   readonly #pull: Pull;
@@ -53,7 +54,7 @@ export class JobConsumer {
       this.#onStopped = resolve;
     });
     this.#sweeper = setInterval(() => this.#expireRuns(), SWEEP_EVERY_MS);
-    this.#queue = new PQueue({ concurrency: job.concurrency });
+    this.#freeSlots = job.concurrency;
     this.#pull = new Pull(
       connection,
       { stream: job.stream, durable: job.durable, prefetch: prefetchOf(job), noWait: mode === "drain" },
@@ -108,10 +109,26 @@ export class JobConsumer {
 
   #take(delivery: Delivery): void {
     this.#settings.onEvent({ type: "received", job: this.job.name });
-    void this.#queue.add(() => this.#process(delivery));
+    this.#waiting.push(delivery);
+    this.#fillSlots();
   }
 
-  /** Occupies a slot for as long as the handler runs; settling happens outside it. */
+  #fillSlots(): void {
+    while (this.#freeSlots > 0) {
+      const delivery = this.#waiting.shift();
+      if (delivery === undefined) return;
+      void this.#occupySlot(delivery);
+    }
+  }
+
+  /** For as long as the handler runs; settling happens outside it. */
+  async #occupySlot(delivery: Delivery): Promise<void> {
+    this.#freeSlots -= 1;
+    await this.#process(delivery);
+    this.#freeSlots += 1;
+    this.#fillSlots();
+  }
+
   async #process(delivery: Delivery): Promise<void> {
     if (this.#stopping) {
       void this.#giveBack(delivery);
