@@ -2,7 +2,7 @@ import { type JetStreamManager, NatsError } from "nats";
 import type { Connection } from "./connect.ts";
 
 /** A server that answers, but not as JetStream: it is off, off for the account, or the API is not permitted. */
-export class NoJetStreamError extends Error {
+class NoJetStreamError extends Error {
   override readonly name = "NoJetStreamError";
   readonly code = "NO_JETSTREAM";
 
