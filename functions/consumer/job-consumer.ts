@@ -1,8 +1,10 @@
+import PQueue from "p-queue";
+import type { Acknowledged } from "../../shared/jetstream/acknowledge.ts";
 import type { Death } from "../../shared/jetstream/dead-letter.ts";
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import { Fifo } from "../../shared/jetstream/fifo.ts";
 import { Pull } from "../../shared/jetstream/pull.ts";
-import { type SettleSettings, settle } from "../../shared/jetstream/settle.ts";
+import { acknowledgeDone, type SettleSettings, settle } from "../../shared/jetstream/settle.ts";
 import type { Decision } from "../../shared/jobs/outcome.ts";
 import { within } from "../../shared/time/within.ts";
 import type { SettledOutcome } from "./events.ts";
@@ -26,11 +28,24 @@ const OUTCOMES: Readonly<Record<Decision["type"], SettledOutcome>> = {
   drop: "dropped",
 };
 
+type NotDone = Exclude<Decision, { readonly type: "done" }>;
+
+/** How a message leaves a worker's hands. */
+interface Leaving {
+  readonly outcome: SettledOutcome;
+  readonly reason: string;
+  /** When the stream took it, milliseconds since 1970. */
+  readonly storedAtMs: number;
+}
+
 /** Pulls the messages of one job, runs its handler on them, and settles them. */
 export class JobConsumer {
   readonly #settings: JobConsumerSettings;
   readonly #waiting = new Fifo<Delivery>();
-  #freeSlots: number;
+  readonly #queue: PQueue;
+  #slots = 0;
+  /** Slots with nothing to do; null ends one. */
+  readonly #parked: ((delivery: Delivery | null) => void)[] = [];
   readonly #running = new RunningSet();
   readonly #sweeper: NodeJS.Timeout;
   readonly #pull: Pull;
@@ -38,6 +53,8 @@ export class JobConsumer {
   readonly emptied: Promise<void>;
   /** Resolves when `stop` has ended. */
   readonly stopped: Promise<void>;
+  /** Messages that are done, their acks not confirmed yet: they hold nothing back. */
+  #acknowledging = 0;
   #stopping = false;
   #onEmptied: (() => void) | null = null;
   #onStopped: (() => void) | null = null;
@@ -54,7 +71,7 @@ export class JobConsumer {
       this.#onStopped = resolve;
     });
     this.#sweeper = setInterval(() => this.#expireRuns(), SWEEP_EVERY_MS);
-    this.#freeSlots = job.concurrency;
+    this.#queue = new PQueue({ concurrency: job.concurrency });
     this.#pull = new Pull(
       connection,
       { stream: job.stream, durable: job.durable, prefetch: prefetchOf(job), noWait: mode === "drain" },
@@ -62,7 +79,7 @@ export class JobConsumer {
         delivered: (delivery) => this.#take(delivery),
         exhausted: (nothing) => this.#exhausted(nothing),
         trouble: (detail) => onEvent({ type: "pull_trouble", job: job.name, detail }),
-        returned: (delivery) => this.#settled(delivery, "returned", ""),
+        returned: ({ timestampMs }) => this.#settled({ outcome: "returned", reason: "", storedAtMs: timestampMs }),
       },
       now,
     );
@@ -74,7 +91,7 @@ export class JobConsumer {
 
   /** Messages taken and not settled yet. */
   get held(): number {
-    return this.#pull.held;
+    return this.#pull.held + this.#acknowledging;
   }
 
   /** Why nothing can be pulled right now; null when it can. */
@@ -103,32 +120,41 @@ export class JobConsumer {
     for (const run of this.#running.all()) run.stop();
     await within(this.#idle(), left(1));
     clearInterval(this.#sweeper);
+    for (const parked of this.#parked.splice(0)) parked(null);
     this.#onStopped?.();
-    return this.#pull.held;
+    return this.held;
   }
 
   #take(delivery: Delivery): void {
     this.#settings.onEvent({ type: "received", job: this.job.name });
-    this.#waiting.push(delivery);
-    this.#fillSlots();
+    const parked = this.#parked.pop();
+    if (parked !== undefined) {
+      parked(delivery);
+      return;
+    }
+    this.#waiting.push(delivery); // whoever is done next takes it
+    if (this.#slots === this.#settings.job.concurrency) return;
+    this.#slots += 1;
+    void this.#queue.add(() => this.#occupySlot());
   }
 
-  #fillSlots(): void {
-    while (this.#freeSlots > 0) {
-      const delivery = this.#waiting.shift();
-      if (delivery === undefined) return;
-      void this.#occupySlot(delivery);
+  /**
+   * One task of the queue: it works until the worker stops, and is parked while nothing waits. A task per message would
+   * cost a fifth of the CPU time of a short job.
+   */
+  async #occupySlot(): Promise<void> {
+    for (;;) {
+      const delivery = this.#waiting.shift() ?? (await this.#park());
+      if (delivery === null) return;
+      await this.#process(delivery);
     }
   }
 
-  /** For as long as the handler runs; settling happens outside it. */
-  async #occupySlot(delivery: Delivery): Promise<void> {
-    this.#freeSlots -= 1;
-    await this.#process(delivery);
-    this.#freeSlots += 1;
-    this.#fillSlots();
+  #park(): Promise<Delivery | null> {
+    return new Promise((resolve) => this.#parked.push(resolve));
   }
 
+  /** The handler's run; settling happens outside the slot. */
   async #process(delivery: Delivery): Promise<void> {
     if (this.#stopping) {
       void this.#giveBack(delivery);
@@ -146,9 +172,9 @@ export class JobConsumer {
     const decision = await run.start(startedAt, Math.min(job.timeoutMs, leaseMs));
     this.#running.delete(run);
     onEvent({ type: "ran", job: job.name, runMs: now() - startedAt });
-    void (decision === "returned"
-      ? this.#giveBack(delivery)
-      : this.#settle(delivery, decision, OUTCOMES[decision.type]));
+    if (decision === "returned") void this.#giveBack(delivery);
+    else if (decision.type === "done") this.#done(delivery);
+    else void this.#settle(delivery, decision, OUTCOMES[decision.type]);
   }
 
   #expireRuns(): void {
@@ -160,28 +186,47 @@ export class JobConsumer {
     return this.#settle(delivery, { type: "retry", delayMs: 0, reason: "" }, "returned");
   }
 
-  async #settle(delivery: Delivery, decision: Decision, outcome: SettledOutcome): Promise<void> {
+  async #settle(delivery: Delivery, decision: NotDone, outcome: SettledOutcome): Promise<void> {
     const { job, onEvent, log } = this.#settings;
+    const { reason } = decision;
     const settled = await settle(this.#settings, { delivery, decision, death: () => this.#death(delivery, decision) });
-    const reason = decision.type === "done" ? "" : decision.reason;
     if (decision.type === "dead") {
       log.warn({ reason, detail: decision.detail, sequence: delivery.streamSequence, settled }, "message is dead");
     }
-    if (settled === "confirmed") this.#settled(delivery, outcome, reason);
-    else if (settled === "unconfirmed") onEvent({ type: "ack_unconfirmed", job: job.name, outcome });
-    else if (settled === "not_copied") onEvent({ type: "dead_letter_failed", job: job.name });
+    if (settled === "not_copied") onEvent({ type: "dead_letter_failed", job: job.name });
+    else this.#acknowledged(settled, { outcome, reason, storedAtMs: delivery.timestampMs });
+    this.#pull.release();
+    this.#released();
+  }
+
+  /** Its ack is on the way and needs neither slot nor lease, so the next message may come meanwhile. */
+  #done(delivery: Delivery): void {
+    const storedAtMs = delivery.timestampMs;
+    this.#acknowledging += 1;
+    this.#pull.release();
+    acknowledgeDone(this.#settings, delivery, (end) => {
+      this.#acknowledging -= 1;
+      this.#acknowledged(end, { outcome: "done", reason: "", storedAtMs });
+      this.#released();
+    });
+  }
+
+  #acknowledged(end: Acknowledged, { outcome, reason, storedAtMs }: Leaving): void {
+    const { job, onEvent } = this.#settings;
+    if (end === "confirmed") this.#settled({ outcome, reason, storedAtMs });
+    else if (end === "unconfirmed") onEvent({ type: "ack_unconfirmed", job: job.name, outcome });
     else onEvent({ type: "lease_over", job: job.name });
-    this.#release();
   }
 
   #lost(delivery: Delivery): void {
     this.#settings.onEvent({ type: "lease_over", job: this.job.name });
     this.#settings.log.debug({ sequence: delivery.streamSequence }, "lease over before the run began");
-    this.#release();
+    this.#pull.release();
+    this.#released();
   }
 
-  #settled(delivery: Delivery, outcome: SettledOutcome, reason: string): void {
-    const latencyMs = Math.max(0, this.#settings.wallNow() - delivery.timestampMs);
+  #settled({ outcome, reason, storedAtMs }: Leaving): void {
+    const latencyMs = Math.max(0, this.#settings.wallNow() - storedAtMs);
     this.#settings.onEvent({ type: "settled", job: this.job.name, outcome, reason, latencyMs });
   }
 
@@ -192,22 +237,23 @@ export class JobConsumer {
     return { job: job.name, handler: job.handler.name, reason, detail, attempts, diedAt: new Date(wallNow()) };
   }
 
-  #release(): void {
-    this.#pull.release();
-    if (this.#pull.held === 0) this.#onIdle?.();
+  #released(): void {
+    if (this.held > 0) return;
+    this.#onIdle?.();
+    this.#pull.again(); // a drain asks whether that was the last
   }
 
   /** Resolves once nothing is held. */
   #idle(): Promise<void> {
-    if (this.#pull.held === 0) return Promise.resolve();
+    if (this.held === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onIdle = resolve;
     });
   }
 
-  /** The last release asks once more, so an empty answer while nothing is held is the end. */
+  /** Asked once more when nothing is held any longer, so an empty answer then is the end. */
   #exhausted(nothing: boolean): void {
     if (!nothing) this.#pull.again();
-    else if (this.#pull.held === 0) this.#onEmptied?.();
+    else if (this.held === 0) this.#onEmptied?.();
   }
 }

@@ -1,4 +1,4 @@
-import type { Registry } from "prom-client";
+import type { Histogram, Registry } from "prom-client";
 import { type MetricDefinition, WORKER_METRICS } from "../../shared/telemetry/metrics.ts";
 import { exposeLatency, exposeSamples, type Sample } from "../../shared/telemetry/registry.ts";
 import type { JobCounters } from "./counters.ts";
@@ -11,9 +11,21 @@ const METRICS = WORKER_METRICS;
 export function observeLatency(registry: Registry): JobObserver {
   const runs = exposeLatency(registry, METRICS.runSeconds);
   const latency = exposeLatency(registry, METRICS.latencySeconds);
+  const runsOf = perJobHistogram(runs);
+  const latencyOf = perJobHistogram(latency);
   return (event) => {
-    if (event.type === "ran") runs.observe({ job: event.job }, event.runMs / 1_000);
-    else if (event.type === "settled") latency.observe({ job: event.job }, event.latencyMs / 1_000);
+    if (event.type === "ran") runsOf(event.job).observe(event.runMs / 1_000);
+    else if (event.type === "settled") latencyOf(event.job).observe(event.latencyMs / 1_000);
+  };
+}
+
+/** Labels are resolved once for each job, not for each message. */
+function perJobHistogram(histogram: Histogram): (job: string) => Histogram.Internal<string> {
+  const known = new Map<string, Histogram.Internal<string>>();
+  return (job) => {
+    const found = known.get(job) ?? histogram.labels({ job });
+    known.set(job, found);
+    return found;
   };
 }
 

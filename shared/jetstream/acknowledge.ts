@@ -1,5 +1,5 @@
+import type { Msg } from "nats";
 import type { Channel } from "./channel.ts";
-import type { Delivery } from "./delivery.ts";
 
 /** The words of the acknowledgement protocol. Bare `+TERM`: servers before 2.10.4 ignore one with a reason. */
 export const ACK: Uint8Array = Buffer.from("+ACK");
@@ -14,22 +14,65 @@ export function nak(delayMs: number): string {
   return delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs * NS_PER_MS)}}` : "-NAK";
 }
 
+/** `lease_over`: nothing was sent, the message may be another worker's by now. `unconfirmed`: sent, never answered. */
+export type Acknowledged = "confirmed" | "unconfirmed" | "lease_over";
+
+export interface AckChannel extends Channel {
+  readonly ackWaitMs: number;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
+export interface Acknowledgement {
+  readonly subject: string;
+  readonly verb: string | Uint8Array;
+  /** When the message came, monotonic milliseconds: its lease is `ackWaitMs` from there. */
+  readonly receivedAtMs: number;
+  /** How often it is sent at most. */
+  readonly most: number;
+  readonly onEnd: (end: Acknowledged) => void;
+}
+
 /**
- * Sends an acknowledgement; `onConfirm` learns whether the server confirmed it. The server answers again when the same
- * message is acknowledged again, so an unconfirmed one may be repeated.
+ * One acknowledgement on its way: sent, and again while the lease lasts and no confirmation comes (the server answers
+ * again when the same message is acknowledged again). Thousands are under way at a time, so it holds on to nothing of the
+ * message but the subject.
  */
-export function acknowledge(
-  { connection, replies, outbox }: Channel,
-  { delivery, verb }: { readonly delivery: Delivery; readonly verb: string | Uint8Array },
-  onConfirm: (confirmed: boolean) => void,
-): void {
-  outbox.add(() => {
-    const reply = replies.expect((answer) => onConfirm(answer !== null && answer.headers?.code !== NO_RESPONDERS));
+export class PendingAck {
+  readonly #channel: AckChannel;
+  readonly #acknowledgement: Acknowledgement;
+  #sent = 0;
+
+  constructor(channel: AckChannel, acknowledgement: Acknowledgement) {
+    this.#channel = channel;
+    this.#acknowledgement = acknowledgement;
+    this.#next();
+  }
+
+  /** Called by the outbox. */
+  send(): void {
+    const { replies, connection } = this.#channel;
+    const reply = replies.expect(this.#onReply);
     try {
-      connection.publish(delivery.ackSubject, verb, { reply });
+      connection.publish(this.#acknowledgement.subject, this.#acknowledgement.verb, { reply });
     } catch {
       replies.forget(reply); // the connection is closed: nothing was sent
-      onConfirm(false);
+      this.#onReply(null);
     }
-  });
+  }
+
+  readonly #onReply = (answer: Msg | null): void => {
+    const { most, onEnd } = this.#acknowledgement;
+    this.#sent += 1;
+    if (answer !== null && answer.headers?.code !== NO_RESPONDERS) onEnd("confirmed");
+    else if (this.#sent >= most || this.#channel.connection.isClosed()) onEnd("unconfirmed");
+    else this.#next();
+  };
+
+  #next(): void {
+    const { ackWaitMs, now, outbox } = this.#channel;
+    const { receivedAtMs, onEnd } = this.#acknowledgement;
+    if (now() - receivedAtMs < ackWaitMs) outbox.add(this);
+    else onEnd(this.#sent === 0 ? "lease_over" : "unconfirmed");
+  }
 }

@@ -56,7 +56,7 @@ export function publishOnce(channel: PublishChannel, publication: Publication): 
 
 /** As `publishOnce`, sent together with whatever else goes out in this turn of the event loop. */
 export function publishTogether(channel: Channel, publication: Publication): Promise<PubAckResult> {
-  return new Promise((resolve) => channel.outbox.add(() => publishConfirmed(channel, publication, resolve)));
+  return new Promise((resolve) => channel.outbox.add({ send: () => publishConfirmed(channel, publication, resolve) }));
 }
 
 function publicationHeaders({ headers: given, id, stream }: Publication) {

@@ -200,7 +200,7 @@ export class Pull {
     if (this.#closing !== null || !this.#connected || this.#connection.isClosed()) return;
     const { prefetch, noWait } = this.#settings;
     const room = prefetch - this.#held - this.#ledger.owed;
-    if (room < Math.max(1, prefetch / 2) || (noWait && this.#ledger.owed > 0)) return;
+    if (room < Math.max(1, prefetch / 8) || (noWait && this.#ledger.owed > 0)) return;
     const now = this.#now();
     if (now < this.#resumeAt) return;
     this.#resumeAt = 0;

@@ -1,24 +1,13 @@
 import type { Decision } from "../jobs/outcome.ts";
-import { ACK, acknowledge, nak, TERM } from "./acknowledge.ts";
-import type { Channel } from "./channel.ts";
+import { ACK, type AckChannel, type Acknowledged, nak, PendingAck, TERM } from "./acknowledge.ts";
 import { copyToDeadLetters, type DeadLetterTarget, type Death } from "./dead-letter.ts";
 import type { Delivery } from "./delivery.ts";
 
-/** How settling ended. Only `confirmed` means that the server knows. */
-export type Settled =
-  | "confirmed"
-  /** Sent, repeated, and never answered: the message comes again unless one of them arrived. */
-  | "unconfirmed"
-  /** Nothing was sent: the message may be another worker's by now, and an ack would take it away. */
-  | "lease_over"
-  /** The dead-letter stream did not take the copy, so the message was handed back. */
-  | "not_copied";
+/** How settling ended. `not_copied`: the dead-letter stream did not take the copy, so the message was handed back. */
+export type Settled = Acknowledged | "not_copied";
 
-export interface SettleSettings extends Channel {
-  readonly ackWaitMs: number;
+export interface SettleSettings extends AckChannel {
   readonly deadLetters: DeadLetterTarget;
-  /** Monotonic milliseconds. */
-  readonly now: () => number;
 }
 
 /** A decided delivery. `death` is asked for only when it is dead. */
@@ -63,31 +52,22 @@ async function bury(settings: SettleSettings, { delivery, death }: Settlement): 
   return "not_copied";
 }
 
-interface Acknowledgement {
-  readonly delivery: Delivery;
-  readonly verb: string | Uint8Array;
-  /** How often it is sent at most. */
-  readonly most: number;
-}
-
-/** Sends the acknowledgement again while the lease lasts and no confirmation comes. */
-function confirm(settings: SettleSettings, acknowledgement: Acknowledgement): Promise<Settled> {
-  return new Promise((resolve) => sendUntilConfirmed(settings, { ...acknowledgement, sent: 0 }, resolve));
-}
-
-function sendUntilConfirmed(
+/** The commonest settlement, without a promise: `onEnd` is called once, with how it ended. */
+export function acknowledgeDone(
   settings: SettleSettings,
-  acknowledgement: Acknowledgement & { readonly sent: number },
-  onSettled: (settled: Settled) => void,
+  delivery: Delivery,
+  onEnd: (end: Acknowledged) => void,
 ): void {
-  const { sent, most, delivery } = acknowledgement;
-  if (leaseIsOver(settings, delivery)) {
-    onSettled(sent === 0 ? "lease_over" : "unconfirmed");
-    return;
-  }
-  acknowledge(settings, acknowledgement, (confirmed) => {
-    if (confirmed) onSettled("confirmed");
-    else if (sent + 1 >= most || settings.connection.isClosed()) onSettled("unconfirmed");
-    else sendUntilConfirmed(settings, { ...acknowledgement, sent: sent + 1 }, onSettled);
+  const { ackSubject: subject, receivedAtMs } = delivery;
+  new PendingAck(settings, { subject, verb: ACK, receivedAtMs, most: MOST_SENDS.done, onEnd });
+}
+
+function confirm(
+  settings: SettleSettings,
+  { delivery, verb, most }: { readonly delivery: Delivery; readonly verb: string | Uint8Array; readonly most: number },
+): Promise<Acknowledged> {
+  const { ackSubject: subject, receivedAtMs } = delivery;
+  return new Promise((onEnd) => {
+    new PendingAck(settings, { subject, verb, receivedAtMs, most, onEnd });
   });
 }
