@@ -55,7 +55,7 @@ export function renderResults(machine: Machine, series: readonly Series[]): stri
   return [
     "# Benchmark",
     "",
-    "Written by `npm run bench`; not by hand. Ratios within one run are what counts: rates swing by a factor of two between",
+    "Written by `npm run bench` down to the history. Ratios within one run are what counts: rates swing by a factor of two between",
     "machines and hours. What the floors do is said at the top of `bench/floor-bridge.ts` and `bench/floor-worker.ts`.",
     "",
     `${machine.cores} x ${machine.cpu}; Node ${machine.node}; nats-server ${machine.natsServer}, one server, file storage, R1, loopback; ${machine.date}.`,

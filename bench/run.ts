@@ -1,7 +1,7 @@
 import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { statSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -41,12 +41,20 @@ try {
     natsServer: binary.version,
     date: new Date().toISOString().slice(0, 10),
   };
+  const file = inProject("bench/results.md");
   const text = renderResults(machine, series);
-  await writeFile(inProject("bench/results.md"), text);
+  await writeFile(file, `${text}\n${await historyOf(file)}`);
   console.log(text);
 } finally {
   await server.stop();
   await rm(storeDir, { recursive: true, force: true });
+}
+
+/** What was written by hand below the generated part: what was changed, and what it brought. */
+async function historyOf(file: string): Promise<string> {
+  const known = await readFile(file, "utf8").catch(() => "");
+  const start = known.indexOf("## History");
+  return start === -1 ? "## History\n" : known.slice(start);
 }
 
 async function measureAll(url: string): Promise<Series[]> {
