@@ -2,6 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { frozen } from "./frozen.ts";
 import { freePort } from "./port.ts";
 import { type Launch, launch } from "./launch.ts";
 
@@ -30,7 +31,7 @@ export interface RunningServer {
   readonly output: string;
   /** Ends it in an orderly way, a stopped (SIGSTOP) one too; resolves once it is gone. */
   stop(): Promise<void>;
-  /** Sends a signal. Resolves once the process is gone, or at once for SIGSTOP and SIGCONT. */
+  /** Sends a signal. Resolves once the process is gone; for SIGSTOP once it stands still, for SIGCONT at once. */
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same port and store, stopping it first where it runs. */
   restart(): Promise<void>;
@@ -115,7 +116,8 @@ class ServerProcess implements RunningServer {
     if (!isRunning(child)) return;
     const gone = once(child, "exit");
     child.kill(signal);
-    if (signal !== "SIGSTOP" && signal !== "SIGCONT") await gone;
+    if (signal === "SIGSTOP") await frozen(this.pid);
+    else if (signal !== "SIGCONT") await gone;
   }
 
   async restart(): Promise<void> {
