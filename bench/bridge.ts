@@ -7,7 +7,7 @@ import type { TrustSettings } from "../shared/choria/settings.ts";
 import { parseConfig } from "../shared/config/load.ts";
 import { openConnection } from "../shared/jetstream/connect.ts";
 import { BRIDGE_METRICS } from "../shared/telemetry/metrics.ts";
-import { exposeLatency } from "../shared/telemetry/registry.ts";
+import { exposeLatency, observerOf } from "../shared/telemetry/registry.ts";
 import type { Meter } from "./measure.ts";
 
 export interface BridgeBench {
@@ -32,7 +32,7 @@ export async function runBridgeBench(bench: BridgeBench, meter: Meter): Promise<
     "bench.yaml",
     {},
   );
-  const latency = exposeLatency(new Registry(), BRIDGE_METRICS.storeSeconds);
+  const observe = observerOf(exposeLatency(new Registry(), BRIDGE_METRICS.storeSeconds));
   return Bridge.start(config, {
     connect: (name, label) =>
       openConnection({ name, servers: [bench.url], tls: null, credentials: { type: "none" } }, label),
@@ -42,7 +42,7 @@ export async function runBridgeBench(bench: BridgeBench, meter: Meter): Promise<
     log: pino({ level: "warn" }),
     instance: "bench",
     onStored: (stream, seconds) => {
-      latency.observe({ stream }, seconds);
+      observe(stream, seconds);
       meter.count();
     },
   });

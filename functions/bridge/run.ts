@@ -11,7 +11,7 @@ import { ensureStream } from "../../shared/jetstream/topology.ts";
 import { startTelemetry, type TelemetryServer } from "../../shared/telemetry/http.ts";
 import type { Logger } from "../../shared/telemetry/log.ts";
 import { BRIDGE_METRICS } from "../../shared/telemetry/metrics.ts";
-import { exposeLatency } from "../../shared/telemetry/registry.ts";
+import { exposeLatency, observerOf } from "../../shared/telemetry/registry.ts";
 import { Bridge, type StopReport } from "./bridge.ts";
 import { exposeBridge } from "./accounting/metrics.ts";
 
@@ -47,7 +47,7 @@ export async function runBridge({ config, resolved, apply, log }: BridgeOptions)
     clock: { now: () => performance.now(), random: Math.random },
     log,
     instance: randomBytes(8).toString("hex"),
-    onStored: (stream, seconds) => latency.observe({ stream }, seconds),
+    onStored: observerOf(latency),
   });
   exposeBridge(registry, bridge);
   const telemetry = await serve(config, registry, bridge);

@@ -21,14 +21,14 @@ export interface JobConsumerSettings extends RunSettings, SettleSettings {
 const SHARE_FOR_RUNS = 0.8;
 /** How late a timeout may come. A timer for each run costs more than looking at all of them now and then. */
 const SWEEP_EVERY_MS = 25;
-const OUTCOMES: Readonly<Record<Decision["type"], SettledOutcome>> = {
-  done: "done",
+
+type NotDone = Exclude<Decision, { readonly type: "done" }>;
+
+const OUTCOMES: Readonly<Record<NotDone["type"], SettledOutcome>> = {
   retry: "retried",
   dead: "dead",
   drop: "dropped",
 };
-
-type NotDone = Exclude<Decision, { readonly type: "done" }>;
 
 /** How a message leaves a worker's hands. */
 interface Leaving {

@@ -1,6 +1,6 @@
-import type { Histogram, Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import { type MetricDefinition, WORKER_METRICS } from "../../shared/telemetry/metrics.ts";
-import { exposeLatency, exposeSamples, type Sample } from "../../shared/telemetry/registry.ts";
+import { exposeLatency, exposeSamples, observerOf, type Sample } from "../../shared/telemetry/registry.ts";
 import type { JobCounters } from "./counters.ts";
 import type { JobObserver } from "./events.ts";
 import type { Worker } from "./worker.ts";
@@ -9,23 +9,11 @@ const METRICS = WORKER_METRICS;
 
 /** Observes how long runs take and how long messages wait; pass it to the worker, whose other numbers are read at scrape. */
 export function observeLatency(registry: Registry): JobObserver {
-  const runs = exposeLatency(registry, METRICS.runSeconds);
-  const latency = exposeLatency(registry, METRICS.latencySeconds);
-  const runsOf = perJobHistogram(runs);
-  const latencyOf = perJobHistogram(latency);
+  const observeRun = observerOf(exposeLatency(registry, METRICS.runSeconds));
+  const observeSettled = observerOf(exposeLatency(registry, METRICS.latencySeconds));
   return (event) => {
-    if (event.type === "ran") runsOf(event.job).observe(event.runMs / 1_000);
-    else if (event.type === "settled") latencyOf(event.job).observe(event.latencyMs / 1_000);
-  };
-}
-
-/** Labels are resolved once for each job, not for each message. */
-function perJobHistogram(histogram: Histogram): (job: string) => Histogram.Internal<string> {
-  const known = new Map<string, Histogram.Internal<string>>();
-  return (job) => {
-    const found = known.get(job) ?? histogram.labels({ job });
-    known.set(job, found);
-    return found;
+    if (event.type === "ran") observeRun(event.job, event.runMs / 1_000);
+    else if (event.type === "settled") observeSettled(event.job, event.latencyMs / 1_000);
   };
 }
 

@@ -23,6 +23,11 @@ export interface AckChannel extends Channel {
   readonly now: () => number;
 }
 
+/** True once the server may have handed the message to someone else. */
+export function leaseIsOver({ ackWaitMs, now }: AckChannel, receivedAtMs: number): boolean {
+  return now() - receivedAtMs >= ackWaitMs;
+}
+
 export interface Acknowledgement {
   readonly subject: string;
   readonly verb: string | Uint8Array;
@@ -70,9 +75,8 @@ export class PendingAck {
   };
 
   #next(): void {
-    const { ackWaitMs, now, outbox } = this.#channel;
     const { receivedAtMs, onEnd } = this.#acknowledgement;
-    if (now() - receivedAtMs < ackWaitMs) outbox.add(this);
+    if (!leaseIsOver(this.#channel, receivedAtMs)) this.#channel.outbox.add(this);
     else onEnd(this.#sent === 0 ? "lease_over" : "unconfirmed");
   }
 }

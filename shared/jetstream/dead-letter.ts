@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Delivery } from "./delivery.ts";
+import { headerText } from "./header-text.ts";
 import { type Publication, type PublishChannel, publishOnce } from "./publish-once.ts";
 import type { PubAckResult } from "./puback.ts";
 
@@ -30,11 +31,7 @@ const MOST_HEADER_BYTES = 65_535;
 /** Room for what a truncated copy has besides its body and the headers that are counted. */
 const ROOM_BYTES = 2_048;
 
-/** Header values are one line: what would end it becomes a space. */
-function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what a header value must not hold
-  return text.slice(0, MOST_DETAIL_CHARACTERS).replace(/[\u0000-\u001f\u007f]+/g, " ");
-}
+const oneLine = (text: string): string => headerText(text, MOST_DETAIL_CHARACTERS);
 
 function deathHeaders(delivery: Delivery, death: Death): (readonly [string, string])[] {
   return [

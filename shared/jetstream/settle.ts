@@ -1,5 +1,5 @@
 import type { Decision } from "../jobs/outcome.ts";
-import { ACK, type AckChannel, type Acknowledged, nak, PendingAck, TERM } from "./acknowledge.ts";
+import { ACK, type AckChannel, type Acknowledged, leaseIsOver, nak, PendingAck, TERM } from "./acknowledge.ts";
 import { copyToDeadLetters, type DeadLetterTarget, type Death } from "./dead-letter.ts";
 import type { Delivery } from "./delivery.ts";
 
@@ -22,18 +22,13 @@ const NOT_COPIED_DELAY_MS = 5_000;
 /** A lost ack is a second run; a second ack costs nothing. A second nak could hit the delivery that the first one caused. */
 const MOST_SENDS: Readonly<Record<Decision["type"], number>> = { done: 3, drop: 3, dead: 3, retry: 1 };
 
-/** True once the server may have handed the message to someone else. */
-function leaseIsOver({ ackWaitMs, now }: SettleSettings, delivery: Delivery): boolean {
-  return now() - delivery.receivedAtMs >= ackWaitMs;
-}
-
 /** Turns a decision into the one acknowledgement JetStream understands, confirmed by the server. Never rejects. */
 export function settle(settings: SettleSettings, settlement: Settlement): Promise<Settled> {
   const { delivery, decision } = settlement;
   const most = MOST_SENDS[decision.type];
   switch (decision.type) {
     case "done":
-      return confirm(settings, { delivery, verb: ACK, most });
+      return new Promise((onEnd) => acknowledgeDone(settings, delivery, onEnd));
     case "retry":
       return confirm(settings, { delivery, verb: nak(decision.delayMs), most });
     case "drop":
@@ -45,7 +40,7 @@ export function settle(settings: SettleSettings, settlement: Settlement): Promis
 
 /** A work queue removes what is terminated: the copy is stored first. */
 async function bury(settings: SettleSettings, { delivery, death }: Settlement): Promise<Settled> {
-  if (leaseIsOver(settings, delivery)) return "lease_over";
+  if (leaseIsOver(settings, delivery.receivedAtMs)) return "lease_over";
   const copy = await copyToDeadLetters(settings.deadLetters, { delivery, death: death() });
   if (copy.stored) return confirm(settings, { delivery, verb: TERM, most: MOST_SENDS.dead });
   await confirm(settings, { delivery, verb: nak(NOT_COPIED_DELAY_MS), most: MOST_SENDS.retry });

@@ -1,4 +1,5 @@
 import { type JetStreamManager, NatsError } from "nats";
+import { errCodeOf } from "./api-error.ts";
 import type { ConsumerSpec, StreamSpec } from "./spec.ts";
 import {
   consumerDifferences,
@@ -126,7 +127,7 @@ async function unlessMissing<T>(errCode: number, find: () => Promise<T>): Promis
   try {
     return await find();
   } catch (error) {
-    if (error instanceof NatsError && error.api_error?.err_code === errCode) return null;
+    if (errCodeOf(error) === errCode) return null;
     throw error;
   }
 }

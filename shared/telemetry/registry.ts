@@ -46,6 +46,16 @@ export function exposeLatency(registry: Registry, definition: MetricDefinition):
   });
 }
 
+/** Observes into a histogram of one label; labels are resolved once for each value, not for each observation. */
+export function observerOf(histogram: Histogram): (label: string, seconds: number) => void {
+  const known = new Map<string, Histogram.Internal<string>>();
+  return (label, seconds) => {
+    const found = known.get(label) ?? histogram.labels(label);
+    known.set(label, found);
+    found.observe(seconds);
+  };
+}
+
 /** Cumulative counts by upper bound, in the histogram's unit. */
 export type Buckets = ReadonlyMap<number, number>;
 

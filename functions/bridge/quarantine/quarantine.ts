@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { headerText } from "../../../shared/jetstream/header-text.ts";
 import type { Lane, LaneMessage } from "../../../shared/jetstream/lane.ts";
 import type { QuarantineCounters } from "../accounting/counters.ts";
 
@@ -18,6 +19,7 @@ export const QUARANTINE_HEADERS = {
 /** Room left for headers when deciding whether a body fits the server's max_payload. */
 const HEADER_ROOM_BYTES = 4_096;
 const TRUNCATED_BYTES = 65_536;
+/** Details and subjects may quote what a hostile sender wrote. */
 const DETAIL_CHARACTERS = 512;
 
 export interface QuarantineEntry {
@@ -81,9 +83,9 @@ export class Quarantine {
 function quarantineMessage(entry: QuarantineEntry, id: string, settings: QuarantineSettings): LaneMessage {
   const headers: (readonly [string, string])[] = [
     [QUARANTINE_HEADERS.code, entry.code],
-    [QUARANTINE_HEADERS.detail, headerText(entry.detail)],
+    [QUARANTINE_HEADERS.detail, headerText(entry.detail, DETAIL_CHARACTERS)],
     [QUARANTINE_HEADERS.ingest, entry.ingest],
-    [QUARANTINE_HEADERS.subject, headerText(entry.subject)],
+    [QUARANTINE_HEADERS.subject, headerText(entry.subject, DETAIL_CHARACTERS)],
     [QUARANTINE_HEADERS.receivedAt, String(entry.receivedAtMs)],
   ];
   const room = Math.max(0, settings.maxPayload() - HEADER_ROOM_BYTES);
@@ -97,10 +99,4 @@ function quarantineMessage(entry: QuarantineEntry, id: string, settings: Quarant
   body = Uint8Array.from(body);
   // Its own key for each: quarantined messages have no order to keep.
   return { subject: `${settings.prefix}.${entry.code}`, id, key: id, headers, body, arrivedAt: entry.arrivedAt };
-}
-
-/** Details may quote what a hostile sender wrote: a header value must not hold line breaks or other controls. */
-function headerText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.slice(0, DETAIL_CHARACTERS).replace(/[\u0000-\u001f\u007f]+/g, " ");
 }

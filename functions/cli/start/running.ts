@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Connection } from "../../../shared/jetstream/connect.ts";
 import { openNamed } from "../../../shared/jetstream/connect.ts";
 import type { Logger } from "../../../shared/telemetry/log.ts";
@@ -171,8 +172,4 @@ class Connections {
   async close(): Promise<void> {
     await Promise.all([...this.#open.values()].map(async (connection) => (await connection).close()));
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

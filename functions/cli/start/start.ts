@@ -2,6 +2,7 @@ import { isatty } from "node:tty";
 import { type Command, Option } from "commander";
 import { openConnection } from "../../../shared/jetstream/connect.ts";
 import { createLogger } from "../../../shared/telemetry/log.ts";
+import { within } from "../../../shared/time/within.ts";
 import { collectiveName, percentage, positiveCount, timeSpan } from "../arguments.ts";
 import type { FleetProtocol } from "../../simulate/node.ts";
 import { type OpenConfig, openConfigFile } from "../config-file.ts";
@@ -138,7 +139,7 @@ async function watch(running: Running, fleet: FleetProcess | null, { title, forM
   const ticker = setInterval(() => {
     drawing ??= draw(); // a slow server must not let frames pile up
   }, FRAME_MS);
-  await firstOf(asked, forMs);
+  await (forMs === undefined ? asked : within(asked, forMs));
   clearInterval(ticker);
   await drawing;
   screen.close();
@@ -158,14 +159,4 @@ async function finish(running: Running, fleet: FleetProcess | null): Promise<voi
 function terminalSize() {
   if (!isatty(1)) return null;
   return { columns: process.stdout.columns, rows: process.stdout.rows };
-}
-
-/** Resolves when asked, or after `ms` milliseconds; leaves no timer that would keep the process from ending. */
-async function firstOf(asked: Promise<unknown>, ms: number | undefined): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const elapsed = new Promise((resolve) => {
-    if (ms !== undefined) timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([asked, elapsed]);
-  clearTimeout(timer);
 }
