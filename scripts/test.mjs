@@ -30,7 +30,7 @@ const SUITES = {
   e2e: [natsServer, build],
 };
 
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 420_000;
 
 function filesOf(suite, filters) {
   const folder = join(root, "test", suite);

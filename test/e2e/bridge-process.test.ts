@@ -53,7 +53,7 @@ async function startBridge(t: TestContext, file: string, args: readonly string[]
       assert.ok(match, started.output.stderr);
       return match;
     },
-    { timeoutMs: 20_000 },
+    { timeoutMs: 60_000 },
   );
   return { ...started, telemetryUrl: found[1] ?? "" };
 }
@@ -81,7 +81,7 @@ test("SIGTERM in the middle of a stream of messages stores everything the server
   const { broker, folder, config, stored, send } = await setup(t);
   const bridge = await startBridge(t, await writeYaml(folder, config));
   const sender = keepSending(send);
-  await eventually(async () => assert.ok((await stored()) > 100, "too few are stored"), { timeoutMs: 10_000 });
+  await eventually(async () => assert.ok((await stored()) > 100, "too few are stored"), { timeoutMs: 40_000 });
 
   bridge.child.kill("SIGTERM");
   const { code, stderr } = await bridge.ended;

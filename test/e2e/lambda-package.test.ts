@@ -102,6 +102,6 @@ test("the packaged function drains real queues, stays warm, and survives a serve
 
   await nats.server.kill("SIGKILL");
   await nats.server.restart();
-  await eventually(() => put("choria.inventory.n1", "after", "5"), { timeoutMs: 10_000 });
+  await eventually(() => put("choria.inventory.n1", "after", "5"), { timeoutMs: 40_000 });
   assert.equal((await invoke(runtime))["processed"], 1);
 });

@@ -12,6 +12,8 @@ import { makeFolder, writeYaml } from "../support/folder.ts";
 import { startNats } from "../support/nats.ts";
 import { vectorFile } from "../support/vectors.ts";
 
+const TTL_MS = 30_000;
+
 /** A bridge that trusts the wrong CA has refused two registrations and some rubbish; then the CA is mended. */
 async function setup(t: TestContext) {
   const nats = await startNats(t, { config: "max_payload: 100000" });
@@ -28,11 +30,12 @@ async function setup(t: TestContext) {
   });
   const bridge = startCli(["bridge", "--config", file]);
   t.after(() => bridge.child.kill("SIGKILL"));
-  await eventually(() => assert.match(bridge.output.stderr, /the bridge is receiving/), { timeoutMs: 20_000 });
-  // One second short of its end when it arrives: by the time of the replay it is over.
-  const timeNs = BigInt(Date.now() - 28_500) * 1_000_000n;
+  await eventually(() => assert.match(bridge.output.stderr, /the bridge is receiving/), { timeoutMs: 60_000 });
+  // Some seconds short of its end when it arrives; by the time of the replay it is over.
+  const expiresAt = Date.now() + 6_000;
+  const timeNs = BigInt(expiresAt - TTL_MS) * 1_000_000n;
   const registrations = await Promise.all(
-    [0, 1].map((node) => fleet.registration(node, { protocol: "v1", ttlSeconds: 30, timeNs })),
+    [0, 1].map((node) => fleet.registration(node, { protocol: "v1", ttlSeconds: TTL_MS / 1_000, timeNs })),
   );
   const rubbish = randomBytes(99_000);
   for (const message of [...registrations, rubbish]) client.publish(REGISTRATION_SUBJECT, message);
@@ -40,6 +43,7 @@ async function setup(t: TestContext) {
   await eventually(async () => assert.equal(await messages("CHORIA_QUARANTINE"), 3));
   bridge.child.kill("SIGTERM");
   await bridge.ended;
+  await eventually(() => assert.ok(Date.now() > expiresAt, "not over yet"));
   await copyFile(fleet.pki.caFile, ca);
   const quarantine = (...args: string[]) => runCli(["quarantine", ...args, "--config", file]);
   return { file, registrations, rubbish, messages, quarantine };

@@ -56,7 +56,7 @@ test("start ends by itself, balances its books, and does so again on the same fo
 test("start shows a fleet at work until Ctrl-C; then what is in hand is processed, and nothing is left running", async (t) => {
   const folder = await makeFolder(t);
   const { output, ended, interrupt } = startInTerminal(t, [...FLEET, "--for", "60s", "--data", folder]);
-  await eventually(() => assert.match(output.stdout, LIVE), { timeoutMs: 20_000 });
+  await eventually(() => assert.match(output.stdout, LIVE), { timeoutMs: 60_000 });
   assert.equal((await processesWith(folder)).length, 3); // itself, nats-server, the fleet
 
   interrupt();
@@ -71,7 +71,7 @@ test("start shows a fleet at work until Ctrl-C; then what is in hand is processe
 test("a fleet that is killed ends the run: what it sent is not known, and the books say so", async (t) => {
   const folder = await makeFolder(t);
   const { output, ended } = startInTerminal(t, [...FLEET, "--for", "60s", "--data", folder]);
-  await eventually(() => assert.match(output.stdout, LIVE), { timeoutMs: 20_000 });
+  await eventually(() => assert.match(output.stdout, LIVE), { timeoutMs: 60_000 });
 
   const fleet = (await processesWith(folder)).find((line) => line.includes(" simulate "));
   process.kill(Number.parseInt(fleet ?? "", 10), "SIGKILL");
@@ -108,7 +108,7 @@ test("start --config runs bridge and worker of a configuration on its own server
   const { nats, fleet, folder, config } = await setupReal(t);
   const client = await nats.connect();
   const { output, ended, interrupt } = startInTerminal(t, ["--config", await writeYaml(folder, config)]);
-  await eventually(() => assert.match(output.stderr, /the worker is consuming/), { timeoutMs: 20_000 });
+  await eventually(() => assert.match(output.stderr, /the worker is consuming/), { timeoutMs: 60_000 });
 
   for (let node = 0; node < 5; node += 1) client.publish(REGISTRATION_SUBJECT, await fleet.registration(node));
   client.publish(REGISTRATION_SUBJECT, "rubbish");

@@ -67,7 +67,7 @@ test("a handler of one's own publishes, is run again when it asks, and invalid i
   t.after(() => worker.child.kill("SIGKILL"));
 
   for (const body of [facts("linux"), facts("flaky"), facts("unwanted"), facts(7)]) await put(body);
-  await eventually(async () => assert.equal(await messages("WORK"), 0), { timeoutMs: 20_000 });
+  await eventually(async () => assert.equal(await messages("WORK"), 0), { timeoutMs: 60_000 });
   worker.child.kill("SIGTERM");
   const { code, stderr } = await worker.ended;
 
@@ -102,7 +102,7 @@ test("a worker told to stop gives back what it cannot finish, and exits with 0",
   t.after(() => worker.child.kill("SIGKILL"));
   const pending = async () => (await jsm.consumers.info("WORK", "facts")).num_ack_pending;
   for (const body of ["a", "b", "c"]) await put(body);
-  await eventually(async () => assert.equal(await pending(), 3), { timeoutMs: 20_000 });
+  await eventually(async () => assert.equal(await pending(), 3), { timeoutMs: 60_000 });
 
   worker.child.kill("SIGTERM");
   const { code, stderr } = await worker.ended;

@@ -227,7 +227,7 @@ test("messages accepted while JetStream's server is away are stored once it is b
   assert.equal(service.bridge.readiness().ready, false);
   await storage.server.restart();
 
-  await eventually(() => assert.equal(counters(service).stream.stored, 40), { timeoutMs: 15_000 });
+  await eventually(() => assert.equal(counters(service).stream.stored, 40), { timeoutMs: 40_000 });
   assert.equal((await (await storage.jsm()).streams.info("JOBS")).state.messages, 40);
 });
 
@@ -239,12 +239,12 @@ test("a lost ingest connection is counted with its duration, and receiving goes 
   await nats.server.restart();
   const ingest = service.bridge.counters.connections.get("ingest main")!;
   await eventually(() => assert.ok(ingest.disconnects === 1 && ingest.disconnectedMs > 0, "not yet"), {
-    timeoutMs: 15_000,
+    timeoutMs: 40_000,
   });
   await client.flush();
   client.publish(REGISTRATION_SUBJECT, await fleet.registration(0));
 
-  await eventually(() => assert.equal(counters(service).stream.stored, 1), { timeoutMs: 15_000 });
+  await eventually(() => assert.equal(counters(service).stream.stored, 1), { timeoutMs: 40_000 });
 });
 
 test("after a reload with new trust the next message of a credential that lost it is refused", async (t) => {

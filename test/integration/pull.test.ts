@@ -144,10 +144,10 @@ test("a pull on a consumer that does not exist reports trouble, and starts once 
   const { deliveries, troubles } = pull();
 
   // A 2.9 server leaves such a pull unanswered: there only the missing heartbeats tell.
-  await eventually(() => assert.ok(troubles.length > 0, "not yet"), { timeoutMs: 15_000 });
+  await eventually(() => assert.ok(troubles.length > 0, "not yet"), { timeoutMs: 40_000 });
   await jsm.consumers.add("JOBS", { durable_name: "work", ack_policy: "explicit" as never });
   await put("late");
-  await eventually(() => assert.equal(deliveries.length, 1), { timeoutMs: 10_000 });
+  await eventually(() => assert.equal(deliveries.length, 1), { timeoutMs: 40_000 });
 });
 
 test("pulling goes on when the server was killed and came back", async (t) => {
@@ -172,7 +172,7 @@ test("pulling goes on when the server was killed and came back", async (t) => {
 
   await nats.server.kill("SIGKILL");
   await nats.server.restart();
-  await eventually(() => queue.put("after"), { timeoutMs: 10_000 });
+  await eventually(() => queue.put("after"), { timeoutMs: 40_000 });
 
   await eventually(
     () =>
@@ -181,7 +181,7 @@ test("pulling goes on when the server was killed and came back", async (t) => {
         "not yet",
       ),
     {
-      timeoutMs: 10_000,
+      timeoutMs: 40_000,
     },
   );
 });

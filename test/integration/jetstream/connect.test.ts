@@ -103,13 +103,13 @@ test("credentials that are refused for a while do not end a connection that was 
   await writeFile(config, "authorization: { token: two }");
   await server.restart();
   await eventually(() => assert.ok(server.output.split("authentication error").length > 3, "not yet"), {
-    timeoutMs: 15_000,
+    timeoutMs: 40_000,
   });
 
   await writeFile(config, "authorization: { token: one }");
   await server.restart();
 
-  await eventually(() => connection.flush(), { timeoutMs: 15_000 });
+  await eventually(() => connection.flush(), { timeoutMs: 40_000 });
 });
 
 test("TLS is used with an own authority, mutually where a client certificate is given", async (t) => {

@@ -27,7 +27,7 @@ test("the fleet runs as a child process and tells what it sent when it is stoppe
     dataDir,
     collective: "fleet",
   });
-  await eventually(() => assert.ok(fleet.sent > 10, "not yet"), { timeoutMs: 20_000 });
+  await eventually(() => assert.ok(fleet.sent > 10, "not yet"), { timeoutMs: 60_000 });
   const report = await fleet.stop();
 
   await connection.flush();
