@@ -1,6 +1,15 @@
 import type { Command } from "commander";
-import { keptConnection } from "../../shared/config/names.ts";
-import { consumerSpec, deadLetterSpec, quarantineSpec, streamSpec } from "../../shared/config/resolve.ts";
+import { jobConnections, keptConnection } from "../../shared/config/names.ts";
+import {
+  advisoriesSpec,
+  auditSpec,
+  consumerSpec,
+  deadLetterSpec,
+  delayedConsumerSpec,
+  delayedSpec,
+  quarantineSpec,
+  streamSpec,
+} from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import { type Connection, openNamed } from "../../shared/jetstream/connect.ts";
 import { manage } from "../../shared/jetstream/manager.ts";
@@ -88,16 +97,22 @@ function partsOf(config: Config): readonly Part[] {
     [
       ["quarantine", quarantineSpec(config)],
       ["deadLetters", deadLetterSpec(config)],
+      ["audit", auditSpec(config)],
     ] as const
   ).flatMap(([name, spec]): Part[] => {
     const connection = keptConnection(config, name);
     return connection === null ? [] : [{ kind: "stream", connection, name, spec }];
   });
+  const shared = jobConnections(config).flatMap((connection): Part[] => [
+    { kind: "stream", connection, name: "delayed", spec: delayedSpec(config) },
+    { kind: "stream", connection, name: "advisories", spec: advisoriesSpec(config, connection) },
+    { kind: "consumer", connection, name: "delayed", spec: delayedConsumerSpec(config) },
+  ]);
   const consumers = Object.entries(config.jobs).flatMap(([name, job]): Part[] => {
     const connection = config.streams[job.stream]?.connection;
     return connection === undefined ? [] : [{ kind: "consumer", connection, name, spec: consumerSpec(config, name) }];
   });
-  return [...streams, ...kept, ...consumers];
+  return [...streams, ...kept, ...shared, ...consumers];
 }
 
 async function checkPart(jsm: Management, part: Part): Promise<Result> {

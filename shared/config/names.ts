@@ -1,9 +1,9 @@
 import type { Config } from "./schema.ts";
 
-/** The two streams of our own: rejected messages, and those a job gave up on. */
-export type KeptSection = "quarantine" | "deadLetters";
+/** Streams of our own that stand once: rejected messages, those a job gave up on, and who did what about them. */
+export type KeptSection = "quarantine" | "deadLetters" | "audit";
 
-export const KEPT_SECTIONS: readonly KeptSection[] = ["quarantine", "deadLetters"];
+export const KEPT_SECTIONS: readonly KeptSection[] = ["quarantine", "deadLetters", "audit"];
 
 /** The name on the server of an entry of `streams`. */
 export function streamName(config: Pick<Config, "streams">, entry: string): string {
@@ -19,4 +19,19 @@ export function keptFilter(section: { readonly name: string }): string {
 export function keptConnection(config: Config, section: KeptSection): string | null {
   const first = Object.values(config.streams)[0]?.connection ?? Object.keys(config.connections)[0];
   return config[section].connection ?? first ?? null;
+}
+
+/** The connections that jobs pull from: each has a delayed stream, an advisory stream and the workers' buckets. */
+export function jobConnections(
+  config: Pick<Config, "jobs" | "streams">,
+  jobs = Object.keys(config.jobs),
+): readonly string[] {
+  const names = jobs.map((job) => config.streams[config.jobs[job]?.stream ?? ""]?.connection ?? "");
+  return [...new Set(names)].filter((name) => name !== "");
+}
+
+/** Key-value buckets that workers share, by what they hold. */
+export function bucketNames({ state }: Pick<Config, "state">) {
+  const { prefix } = state;
+  return { runs: `${prefix}_RUNS`, state: `${prefix}_STATE`, workers: `${prefix}_WORKERS` };
 }

@@ -2,12 +2,10 @@ import type { TrustSettings, V1TrustSettings, V2TrustSettings } from "../choria/
 import type { ConnectionCredentials, ConnectionSettings, ConsumerSpec, StreamSpec } from "../jetstream/spec.ts";
 import { compileTemplate } from "../subjects/template.ts";
 import { type ConfigFiles, type FileKey, FileReader } from "./files.ts";
-import { type KeptSection, keptFilter, streamName } from "./names.ts";
+import { keptFilter, streamName } from "./names.ts";
 import type { Config, ConnectionConfig, TrustConfig } from "./schema.ts";
 
 const NO_LIMIT = -1;
-/** A lease that ends with the run would let a second worker start before the first one's ack arrives. */
-const ACK_WAIT_PER_TIMEOUT = 2;
 
 /** Everything a configuration takes from files. */
 export interface ResolvedFiles {
@@ -72,6 +70,54 @@ export function deadLetterSpec(config: Pick<Config, "deadLetters">): StreamSpec 
   return keptSpec(config.deadLetters);
 }
 
+/** Who replayed, dropped, paused or resumed what, under `<name>.…`. */
+export function auditSpec(config: Pick<Config, "audit">): StreamSpec {
+  return keptSpec(config.audit);
+}
+
+/** Where messages wait for a long delay: a work queue, so that one is gone once it was put back. */
+export function delayedSpec({ delayed }: Pick<Config, "delayed">): StreamSpec {
+  return {
+    name: delayed.name,
+    subjects: [keptFilter(delayed)],
+    retention: "workqueue",
+    storage: delayed.storage,
+    replicas: delayed.replicas,
+    maxBytes: delayed.maxBytes,
+    maxMessages: NO_LIMIT,
+    maxMessagesPerSubject: NO_LIMIT,
+    maxAgeMs: 0,
+    discard: "new",
+    duplicateWindowMs: KEPT_WINDOW_MS,
+  };
+}
+
+/** The one consumer of the delayed stream. What it waits for is a delivery in flight, so their number has no limit. */
+export function delayedConsumerSpec({ delayed }: Pick<Config, "delayed">): ConsumerSpec {
+  return {
+    stream: delayed.name,
+    durable: "release",
+    filterSubject: null,
+    ackWaitMs: DELAYED_ACK_WAIT_MS,
+    maxAckPending: NO_LIMIT,
+    maxDeliver: NO_LIMIT,
+  };
+}
+
+/** Advisories about messages of the jobs' streams whose deliveries are spent. */
+export function advisoriesSpec(
+  config: Pick<Config, "advisories" | "jobs" | "streams">,
+  connection: string,
+): StreamSpec {
+  const { advisories, jobs, streams } = config;
+  const read = Object.values(jobs).filter(({ stream }) => streams[stream]?.connection === connection);
+  const names = new Set(read.map(({ stream }) => streamName(config, stream)));
+  return {
+    ...keptSpec(advisories),
+    subjects: [...names].map((name) => `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${name}.*`),
+  };
+}
+
 /** The durable of a job, named as the job. */
 export function consumerSpec(config: Pick<Config, "jobs" | "streams">, jobName: string): ConsumerSpec {
   const job = entry(config.jobs, jobName);
@@ -79,12 +125,15 @@ export function consumerSpec(config: Pick<Config, "jobs" | "streams">, jobName: 
     stream: streamName(config, job.stream),
     durable: jobName,
     filterSubject: job.filter ?? null,
-    ackWaitMs: job.ackWait ?? ACK_WAIT_PER_TIMEOUT * job.timeout,
+    ackWaitMs: job.ackWait,
     maxAckPending: job.maxAckPending,
+    maxDeliver: job.maxDeliver ?? NO_LIMIT,
   };
 }
 
-function keptSpec(section: Config[KeptSection]): StreamSpec {
+type KeptSettings = Pick<Config["deadLetters"], "name" | "storage" | "replicas" | "maxBytes" | "maxAge">;
+
+function keptSpec(section: KeptSettings): StreamSpec {
   return {
     name: section.name,
     subjects: [keptFilter(section)],
@@ -102,6 +151,7 @@ function keptSpec(section: Config[KeptSection]): StreamSpec {
 
 /** The server's own default: a copy sent again because its PubAck was lost comes within seconds. */
 const KEPT_WINDOW_MS = 120_000;
+const DELAYED_ACK_WAIT_MS = 30_000;
 
 function readTrust(trust: TrustConfig, reader: FileReader): TrustSettings {
   return {

@@ -186,6 +186,15 @@ const retrySchema = z.strictObject({
   delay: duration().prefault("1s").describe("First delay."),
   maxDelay: duration().prefault("5m").describe("Longest delay."),
   attempts: z.number().int().min(1).default(10).describe("Runs in all, the first included; then dead-lettered."),
+  crashes: z
+    .number()
+    .int()
+    .min(1)
+    .default(5)
+    .describe("Runs that ended with their process; then dead-lettered as CRASHED, whatever attempts are left."),
+  parkAfter: duration()
+    .prefault("1m")
+    .describe("A delay longer than this is waited for in the delayed stream, where it holds no delivery back."),
   jitter: z.number().min(0).max(1).default(0.2).describe("Share of the delay that is random."),
 });
 
@@ -201,8 +210,41 @@ const jobSchema = z.strictObject({
   retry: retrySchema.prefault({}).describe("What happens after a run that failed."),
   concurrency: z.number().int().min(1).max(10_000).default(64).describe("Runs at the same time, per worker."),
   timeout: duration().prefault("30s").describe("A run is aborted after this."),
-  ackWait: duration().optional().describe("Lease of a delivered message. Default: twice the timeout."),
+  ackWait: duration()
+    .prefault("30s")
+    .describe(
+      "Lease of a delivered message. Workers renew it while they hold the message; when one dies, others wait this long.",
+    ),
   maxAckPending: z.number().int().min(1).default(10_000).describe("Deliveries in flight over all workers."),
+  maxDeliver: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "Most deliveries by the server, whatever became of them: a guard. The sweeper dead-letters what reaches it. Default: no limit.",
+    ),
+  rate: z
+    .strictObject({
+      perSecond: z.number().positive().describe("Runs a second, per worker."),
+      burst: z.number().int().min(1).default(1).describe("Runs that may start at once after a pause."),
+    })
+    .optional()
+    .describe("Limits how fast runs start. Default: no limit."),
+  order: z
+    .strictObject({
+      backlog: z
+        .number()
+        .int()
+        .min(1)
+        .default(1_000)
+        .describe("Messages of a partition held back behind keys that wait; beyond it the partition pauses."),
+      lease: duration().prefault("15s").describe("How long a partition stays with a worker that has fallen silent."),
+    })
+    .optional()
+    .describe(
+      "One message of a key at a time, in their order, retries included; the key is the sender unless the handler names another. The stream's subject must have {partition:N}.",
+    ),
 });
 
 const sinkSchema = z.discriminatedUnion("type", [
@@ -244,6 +286,44 @@ export const configSchema = z.strictObject({
     .strictObject(keptStream("CHORIA_DEAD", "30d", "1GiB"))
     .prefault({})
     .describe("Where messages go that a job gave up on."),
+  audit: z
+    .strictObject(keptStream("CHORIA_AUDIT", "365d", "256MiB"))
+    .prefault({})
+    .describe("Who replayed, dropped, paused or resumed what."),
+  delayed: z
+    .strictObject({
+      name: streamName.default("CHORIA_DELAYED").describe("Stream name on the server."),
+      maxBytes: size().prefault("1GiB").describe("Largest size on disk; beyond it delays are waited for in the queue."),
+      storage,
+      replicas,
+    })
+    .prefault({})
+    .describe("Where messages wait for a long delay; one stream on every connection with a job."),
+  advisories: z
+    .strictObject({
+      name: streamName.default("CHORIA_ADVISORIES").describe("Stream name on the server."),
+      maxAge: duration().prefault("7d").describe("Older ones are removed."),
+      maxBytes: size().prefault("64MiB").describe("Largest size on disk; beyond it the oldest are removed."),
+      storage,
+      replicas,
+    })
+    .prefault({})
+    .describe(
+      "What the server says about messages whose deliveries are spent; one stream on every connection with a job.",
+    ),
+  state: z
+    .strictObject({
+      prefix: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{1,64}$/, { error: "a prefix is 1 to 64 letters, digits, '_' or '-'" })
+        .default("CHORIA")
+        .describe("The key-value buckets are <prefix>_RUNS, <prefix>_STATE and <prefix>_WORKERS."),
+      runsMaxAge: duration().prefault("7d").describe("How long the runs of an unsettled message are remembered."),
+      storage,
+      replicas,
+    })
+    .prefault({})
+    .describe("What workers share: runs spent, owners of partitions, pauses, reports. On every connection with a job."),
   bridge: z
     .strictObject({
       http: http(9_222),
@@ -262,6 +342,13 @@ export const configSchema = z.strictObject({
     .strictObject({
       http: http(9_223),
       shutdownTimeout: duration().prefault("25s").describe("Time to finish running jobs after SIGTERM."),
+      concurrency: z
+        .number()
+        .int()
+        .min(1)
+        .optional()
+        .describe("Runs at the same time over all jobs of the process. Default: no limit but the jobs' own."),
+      sweepEvery: duration().prefault("1m").describe("How often stranded messages are looked for."),
     })
     .prefault({})
     .describe("The worker process."),

@@ -25,7 +25,10 @@ export interface ConsumerSpec {
   /** null: every subject of the stream. */
   readonly filterSubject: string | null;
   readonly ackWaitMs: number;
+  /** -1: no limit. */
   readonly maxAckPending: number;
+  /** -1: no limit. */
+  readonly maxDeliver: number;
 }
 
 /** How to reach NATS: contents of files, never their paths. */

@@ -42,7 +42,8 @@ export function streamSettings(spec: StreamSpec) {
 
 /**
  * One subject filter at most (2.9 ignores `filter_subjects` and delivers everything), no `backoff` (it overrides
- * `ack_wait`) and no bound on deliveries (attempts can be spent without a run): retries are the worker's.
+ * `ack_wait`), and no bound on deliveries unless one is wanted as a guard (they can be spent without a run): retries are
+ * the worker's.
  */
 export function consumerSettings(spec: ConsumerSpec) {
   return {
@@ -51,7 +52,7 @@ export function consumerSettings(spec: ConsumerSpec) {
     replay_policy: ReplayPolicy.Instant,
     ack_wait: spec.ackWaitMs * NS_PER_MS,
     max_ack_pending: spec.maxAckPending,
-    max_deliver: -1,
+    max_deliver: spec.maxDeliver,
     ...(spec.filterSubject === null ? {} : { filter_subject: spec.filterSubject }),
   } satisfies Partial<ConsumerConfig>;
 }

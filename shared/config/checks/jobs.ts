@@ -6,6 +6,9 @@ import { streamsDownstream } from "./flow.ts";
 import { pairs } from "./scope.ts";
 import { streamFilter } from "./streams.ts";
 
+/** Leases are renewed at a third of it, and a renewal takes a round trip and an event loop that is free. */
+const SHORTEST_ACK_WAIT_MS = 1_000;
+
 export function checkJobs(config: Config): readonly Finding[] {
   return [
     ...Object.entries(config.jobs).flatMap(([name, job]) => checkJob(config, ["jobs", name], job)),
@@ -39,16 +42,12 @@ function checkFilter(config: Config, path: PropertyKey[], { filter, stream }: Jo
   return [{ path, value: filter, problem, fix: `keep it within ${subjects}` }];
 }
 
-function checkTimes(path: PropertyKey[], { timeout, ackWait, retry }: JobConfig): Finding[] {
+function checkTimes(path: PropertyKey[], { ackWait, retry }: JobConfig): Finding[] {
   const findings: Finding[] = [];
-  if (ackWait !== undefined && ackWait <= timeout) {
-    const problem = "is not longer than timeout: a message still being processed would be delivered again";
-    findings.push({
-      path: [...path, "ackWait"],
-      value: durationText(ackWait),
-      problem,
-      fix: `make it more than ${durationText(timeout)}`,
-    });
+  if (ackWait < SHORTEST_ACK_WAIT_MS) {
+    const problem = "is too short to be renewed in time: messages in hand would be delivered again";
+    const fix = `make it ${durationText(SHORTEST_ACK_WAIT_MS)} or more`;
+    findings.push({ path: [...path, "ackWait"], value: durationText(ackWait), problem, fix });
   }
   if (retry.maxDelay < retry.delay) {
     const at = [...path, "retry", "maxDelay"];

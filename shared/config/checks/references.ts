@@ -1,5 +1,6 @@
 import { suggestName } from "../nearest.ts";
 import { entriesOf, propertyOf } from "../plain.ts";
+import { KEPT_SECTIONS } from "../names.ts";
 import type { Finding } from "../problem.ts";
 
 interface Reference {
@@ -17,8 +18,6 @@ const REFERENCES: readonly Reference[] = [
   { section: "jobs", key: "sink", target: "sinks" },
   { section: "sinks", key: "to", target: "streams" },
 ];
-
-const KEPT_SECTIONS = ["quarantine", "deadLetters"];
 
 /**
  * Names that lead nowhere. Looks at what was written rather than at the parsed configuration, so that a mistake elsewhere in

@@ -1,7 +1,7 @@
 import { subjectsOverlap } from "../../subjects/overlap.ts";
 import { compileTemplate, type SubjectTemplate } from "../../subjects/template.ts";
 import type { Finding } from "../problem.ts";
-import { KEPT_SECTIONS, keptConnection, keptFilter, streamName } from "../names.ts";
+import { jobConnections, KEPT_SECTIONS, keptConnection, keptFilter, streamName } from "../names.ts";
 import type { Config, IngestConfig, StreamConfig } from "../schema.ts";
 import { durationText } from "../units.ts";
 import { feedingIngests } from "./flow.ts";
@@ -47,7 +47,11 @@ export function storedStreams(config: Config): readonly StoredStream[] {
     name: config[section].name,
     filter: keptFilter(config[section]),
   }));
-  return [...kept, ...own];
+  const shared = jobConnections(config).flatMap((connection) => [
+    { path: ["delayed"], connection, name: config.delayed.name, filter: keptFilter(config.delayed) },
+    { path: ["advisories"], connection, name: config.advisories.name, filter: keptFilter(config.advisories) },
+  ]);
+  return [...kept, ...shared, ...own];
 }
 
 function sameName(first: StoredStream, second: StoredStream): Finding {

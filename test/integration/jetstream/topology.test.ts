@@ -37,6 +37,7 @@ function makeConsumer(overrides: Partial<ConsumerSpec> = {}): ConsumerSpec {
     filterSubject: null,
     ackWaitMs: 60_000,
     maxAckPending: 500,
+    maxDeliver: -1,
     ...overrides,
   };
 }

@@ -419,11 +419,11 @@ const CASES: readonly Case[] = [
     fix: /within choria.reg.>/,
   },
   {
-    name: "a lease no longer than the run",
-    given: jobs({ timeout: "30s", ackWait: "30s" }),
+    name: "a lease that cannot be renewed in time",
+    given: jobs({ ackWait: "500ms" }),
     path: "jobs.republish.ackWait",
-    problem: /not longer than timeout/,
-    fix: /more than 30s/,
+    problem: /too short to be renewed/,
+    fix: /1s or more/,
   },
   {
     name: "a longest delay below the first",

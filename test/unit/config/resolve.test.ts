@@ -149,15 +149,16 @@ test("a stream is named after its entry and stores the subjects of its template"
   });
 });
 
-test("a job's durable carries its name, and by default a lease of twice its timeout", () => {
+test("a job's durable carries its name, and nothing on the server bounds its deliveries", () => {
   const spec = consumerSpec(parseValue(makeConfigValue()), "republish");
 
   assert.deepEqual(spec, {
     stream: "inventory",
     durable: "republish",
     filterSubject: null,
-    ackWaitMs: 60_000,
+    ackWaitMs: 30_000,
     maxAckPending: 10_000,
+    maxDeliver: -1,
   });
 });
 
