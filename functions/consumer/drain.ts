@@ -54,10 +54,13 @@ function leftIn(opened: OpenJobs): Promise<number | null> {
 
 async function endOf(empty: Promise<unknown>, forMs: number, stop: AbortSignal): Promise<DrainReport["reason"]> {
   const ended = new AbortController();
-  const signal = AbortSignal.any([stop, ended.signal]);
-  const late = wait(forMs, "deadline" as const, { signal }).catch(() => "stopped" as const);
+  const end = (): void => ended.abort();
+  if (stop.aborted) end();
+  else stop.addEventListener("abort", end, { once: true });
+  const late = wait(forMs, "deadline" as const, { signal: ended.signal }).catch(() => "stopped" as const);
   const reason = await Promise.race([empty.then(() => "empty" as const), late]);
-  ended.abort();
+  stop.removeEventListener("abort", end);
+  end();
   return reason;
 }
 

@@ -96,7 +96,10 @@ test("a drain that is told to stop says so", async (t) => {
   const { opened, put } = await setup(t, { handler });
   await put("x");
 
-  const report = await drainOnce(opened, { forMs: 2_000, stop: AbortSignal.timeout(200) });
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), 200);
+
+  const report = await drainOnce(opened, { forMs: 20_000, stop: stop.signal });
 
   assert.equal(report.reason, "stopped");
   assert.equal(report.returned, 1);
