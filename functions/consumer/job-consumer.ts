@@ -10,6 +10,7 @@ import { within } from "../../shared/time/within.ts";
 import type { SettledOutcome } from "./events.ts";
 import { prefetchOf } from "./job.ts";
 import { Run, type RunSettings } from "./run.ts";
+import type { RunAttempt } from "./run-attempt.ts";
 import { RunningSet } from "./running-set.ts";
 
 export interface JobConsumerSettings extends RunSettings, SettleSettings {
@@ -28,6 +29,7 @@ const OUTCOMES: Readonly<Record<NotDone["type"], SettledOutcome>> = {
   retry: "retried",
   dead: "dead",
   drop: "dropped",
+  snooze: "retried",
 };
 
 /** How a message leaves a worker's hands. */
@@ -167,12 +169,13 @@ export class JobConsumer {
       this.#lost(delivery);
       return;
     }
-    const run = new Run(this.#settings, delivery);
+    const run = new Run(this.#settings, delivery, attemptOf(delivery));
     this.#running.add(run);
     const decision = await run.start(startedAt, Math.min(job.timeoutMs, leaseMs));
     this.#running.delete(run);
     onEvent({ type: "ran", job: job.name, runMs: now() - startedAt });
-    if (decision === "returned") void this.#giveBack(delivery);
+    if (decision === "lost") this.#lost(delivery);
+    else if (decision === "returned") void this.#giveBack(delivery);
     else if (decision.type === "done") this.#done(delivery);
     else void this.#settle(delivery, decision, OUTCOMES[decision.type]);
   }
@@ -188,7 +191,7 @@ export class JobConsumer {
 
   async #settle(delivery: Delivery, decision: NotDone, outcome: SettledOutcome): Promise<void> {
     const { job, onEvent, log } = this.#settings;
-    const { reason } = decision;
+    const reason = decision.type === "snooze" ? "" : decision.reason;
     const settled = await settle(this.#settings, { delivery, decision, death: () => this.#death(delivery, decision) });
     if (decision.type === "dead") {
       log.warn({ reason, detail: decision.detail, sequence: delivery.streamSequence, settled }, "message is dead");
@@ -256,4 +259,8 @@ export class JobConsumer {
     if (!nothing) this.#pull.again();
     else if (this.held === 0) this.#onEmptied?.();
   }
+}
+
+function attemptOf({ deliveryCount }: Delivery): RunAttempt {
+  return { number: deliveryCount, crashes: 0, firstRunAt: null, redelivered: deliveryCount > 1 };
 }

@@ -17,6 +17,14 @@ export interface RunTools {
   readonly onEvent: JobObserver;
 }
 
+interface RunFacts {
+  readonly delivery: Delivery;
+  /** From 1. */
+  readonly attempt: number;
+  /** Milliseconds since 1970. */
+  readonly deadlineMs: number;
+}
+
 /** The context of one run. Signal, log and deadline are made when asked for: a run that needs none pays for none. */
 export class RunContext implements JobContext {
   readonly attempt: number;
@@ -27,9 +35,8 @@ export class RunContext implements JobContext {
   #controller: AbortController | null = null;
   #ended: Error | null = null;
 
-  /** `deadlineMs`: milliseconds since 1970. */
-  constructor(tools: RunTools, delivery: Delivery, deadlineMs: number) {
-    this.attempt = delivery.deliveryCount;
+  constructor(tools: RunTools, { delivery, attempt, deadlineMs }: RunFacts) {
+    this.attempt = attempt;
     this.#tools = tools;
     this.#delivery = delivery;
     this.#deadlineMs = deadlineMs;

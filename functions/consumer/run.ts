@@ -3,6 +3,7 @@ import { RunTimeoutError, WorkerStoppingError } from "../../shared/jobs/errors.t
 import type { InputIssue, Prepared } from "../../shared/jobs/handler.ts";
 import { type Attempt, type Decision, decide, decideFailure, type Outcome } from "../../shared/jobs/outcome.ts";
 import { DeliveredMessage } from "./message.ts";
+import type { RunAttempt } from "./run-attempt.ts";
 import { RunContext, type RunTools } from "./run-context.ts";
 
 /** Takes a payload out of the envelope it is stored in; a body without one is returned as it is. */
@@ -10,13 +11,15 @@ export type Unwrap = (body: Uint8Array) => Uint8Array;
 
 export interface RunSettings extends RunTools {
   readonly unwrap: Unwrap;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
   /** Milliseconds since 1970. */
   readonly wallNow: () => number;
   readonly random: () => number;
 }
 
-/** `returned`: the run was stopped and says nothing about its message. */
-export type RunEnd = Decision | "returned";
+/** `returned`: the run was stopped and says nothing about its message. `lost`: its message may be in other hands. */
+export type RunEnd = Decision | "returned" | "lost";
 
 const MOST_ISSUES_TOLD = 10;
 
@@ -26,14 +29,16 @@ export class Run {
   slot = -1;
   readonly #settings: RunSettings;
   readonly #delivery: Delivery;
+  readonly #attempt: RunAttempt;
   #context: RunContext | null = null;
   #budgetMs = 0;
   #dueAt = Number.POSITIVE_INFINITY;
   #end: ((end: RunEnd) => void) | null = null;
 
-  constructor(settings: RunSettings, delivery: Delivery) {
+  constructor(settings: RunSettings, delivery: Delivery, attempt: RunAttempt) {
     this.#settings = settings;
     this.#delivery = delivery;
+    this.#attempt = attempt;
   }
 
   /** Runs the handler; call it once. `expire` ends it when `budgetMs` have passed since `startedAt`. Never rejects. */
@@ -44,7 +49,11 @@ export class Run {
       onEvent({ type: "invalid_input", job: job.name });
       return Promise.resolve(invalid(prepared.issues));
     }
-    const context = new RunContext(this.#settings, this.#delivery, wallNow() + budgetMs);
+    const context = new RunContext(this.#settings, {
+      delivery: this.#delivery,
+      attempt: this.#attempt.number,
+      deadlineMs: wallNow() + budgetMs,
+    });
     this.#context = context;
     this.#budgetMs = budgetMs;
     this.#dueAt = startedAt + budgetMs;
@@ -60,12 +69,18 @@ export class Run {
     this.#end?.("returned");
   }
 
+  /** Ends the run because the lease of its message is lost: the handler is told, and whatever it says is ignored. */
+  lose(error: Error): void {
+    this.#context?.end(error);
+    this.#end?.("lost");
+  }
+
   /** Ends the run if its time is over. */
   expire(now: number): void {
     if (now < this.#dueAt) return;
     const error = new RunTimeoutError(this.#budgetMs);
     this.#context?.end(error);
-    this.#end?.(decideFailure(error, this.#attempt()));
+    this.#end?.(decideFailure(error, this.#standing()));
   }
 
   #prepare(): Prepared {
@@ -80,15 +95,15 @@ export class Run {
       const outcome: Outcome = await prepared.run(context);
       const stored = context.stored();
       if (stored !== null) await stored;
-      this.#end?.(outcome.type === "done" ? outcome : decide(outcome, this.#attempt()));
+      this.#end?.(outcome.type === "done" ? outcome : decide(outcome, this.#standing()));
     } catch (error) {
-      this.#end?.(decideFailure(error, this.#attempt()));
+      this.#end?.(decideFailure(error, this.#standing()));
     }
   }
 
-  #attempt(): Attempt {
+  #standing(): Attempt {
     const { job, random } = this.#settings;
-    return { number: this.#delivery.deliveryCount, policy: job.retry, random: random() };
+    return { number: this.#attempt.number, policy: job.retry, random: random() };
   }
 }
 

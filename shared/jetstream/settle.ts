@@ -20,7 +20,7 @@ export interface Settlement {
 /** How long a message waits whose copy could not be stored. */
 const NOT_COPIED_DELAY_MS = 5_000;
 /** A lost ack is a second run; a second ack costs nothing. A second nak could hit the delivery that the first one caused. */
-const MOST_SENDS: Readonly<Record<Decision["type"], number>> = { done: 3, drop: 3, dead: 3, retry: 1 };
+const MOST_SENDS: Readonly<Record<Decision["type"], number>> = { done: 3, drop: 3, dead: 3, retry: 1, snooze: 1 };
 
 /** Turns a decision into the one acknowledgement JetStream understands, confirmed by the server. Never rejects. */
 export function settle(settings: SettleSettings, settlement: Settlement): Promise<Settled> {
@@ -30,6 +30,7 @@ export function settle(settings: SettleSettings, settlement: Settlement): Promis
     case "done":
       return new Promise((onEnd) => acknowledgeDone(settings, delivery, onEnd));
     case "retry":
+    case "snooze":
       return confirm(settings, { delivery, verb: nak(decision.delayMs), most });
     case "drop":
       return confirm(settings, { delivery, verb: TERM, most });

@@ -64,3 +64,13 @@ export class WorkerStoppingError extends JobsError {
     super("the worker is stopping");
   }
 }
+
+/**
+ * A run returned what is no outcome. Not retryable: what the run did is done, and the same code would return the same again
+ * after doing it once more.
+ */
+export class BadOutcomeError extends JobsError {
+  override readonly name = "BadOutcomeError";
+  readonly code = "BAD_OUTCOME";
+  readonly retryable = false;
+}

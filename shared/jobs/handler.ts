@@ -3,12 +3,14 @@ import type * as z from "zod";
 import type { Receipt } from "../sinks/sink.ts";
 import type { Logger } from "../telemetry/log.ts";
 import type { JobMessage } from "./message.ts";
-import { done, type Outcome } from "./outcome.ts";
+import type { Outcome } from "./outcome.ts";
+import { readOutcome } from "./read-outcome.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 // This file is the package's public entry point ("choria-bridge/handler"): what a handler needs comes from one import.
 export type { JobMessage, MessageHeaders } from "./message.ts";
-export { dead, done, drop, type Outcome, retry, retryAfter } from "./outcome.ts";
+export { dead, done, drop, type Outcome, retry, retryAfter, snooze } from "./outcome.ts";
+export { DeadError, DropError, RetryError, SnoozeError } from "./outcome-errors.ts";
 export type { RetryPolicy } from "./retry.ts";
 
 /** Something a handler publishes. */
@@ -89,7 +91,7 @@ export function defineHandler(definition: Definition<"bytes" | z.ZodType, unknow
   if (!NAME.test(name)) throw new RangeError(`handler "${name}": a name is 1 to 128 letters, digits or "_.:-"`);
   if (timeoutMs !== null && !(timeoutMs > 0)) throw new RangeError(`handler "${name}": timeoutMs must be positive`);
   const run = async (message: JobMessage<unknown>, context: JobContext): Promise<Outcome> =>
-    (await definition.run(message, context)) ?? done();
+    readOutcome(await definition.run(message, context));
   return {
     name,
     input: input === "bytes" ? "bytes" : "json",

@@ -1,3 +1,5 @@
+import { describeFailure, type Failure } from "./failure.ts";
+import { isDelay } from "./read-outcome.ts";
 import { type RetryPolicy, retryDelayMs } from "./retry.ts";
 
 /** What a handler says about a message. Values rather than exceptions, because values can be tested. */
@@ -5,15 +7,18 @@ export type Outcome =
   | { readonly type: "done" }
   /** `delayMs` null: the retry policy decides. */
   | { readonly type: "retry"; readonly delayMs: number | null }
-  | { readonly type: "dead"; readonly reason: string }
-  | { readonly type: "drop"; readonly reason: string };
+  | { readonly type: "dead"; readonly reason: string; readonly detail: string }
+  | { readonly type: "drop"; readonly reason: string }
+  | { readonly type: "snooze"; readonly delayMs: number };
 
 /** What is done about the message: an outcome with nothing left to decide. */
 export type Decision =
   | { readonly type: "done" }
   | { readonly type: "retry"; readonly delayMs: number; readonly reason: string }
   | { readonly type: "dead"; readonly reason: string; readonly detail: string }
-  | { readonly type: "drop"; readonly reason: string };
+  | { readonly type: "drop"; readonly reason: string }
+  /** Again after the delay, and the run is not counted among the message's attempts. */
+  | { readonly type: "snooze"; readonly delayMs: number };
 
 const DONE = { type: "done" } as const;
 const BY_POLICY = { type: "retry", delayMs: null } as const;
@@ -30,18 +35,27 @@ export function retry(): Outcome {
 
 /** Run again after `delayMs` milliseconds. The run still counts as an attempt. */
 export function retryAfter(delayMs: number): Outcome {
-  if (!Number.isFinite(delayMs) || delayMs < 0) throw new RangeError(`retryAfter: ${delayMs} is not a delay`);
-  return { type: "retry", delayMs };
+  return { type: "retry", delayMs: checkedDelay("retryAfter", delayMs) };
 }
 
-/** Give up: the message goes to the dead-letter stream. `reason` is a short stable code. */
-export function dead(reason: string): Outcome {
-  return { type: "dead", reason };
+/** Give up: the message goes to the dead-letter stream. `reason` is a short stable code, `detail` a sentence for people. */
+export function dead(reason: string, detail = ""): Outcome {
+  return { type: "dead", reason, detail };
 }
 
 /** The message is not wanted: it is removed and counted, and no copy is kept. */
 export function drop(reason: string): Outcome {
   return { type: "drop", reason };
+}
+
+/** Not now: run again after `delayMs` milliseconds. The run is not counted, so a message may snooze without end. */
+export function snooze(delayMs: number): Outcome {
+  return { type: "snooze", delayMs: checkedDelay("snooze", delayMs) };
+}
+
+function checkedDelay(outcome: string, delayMs: number): number {
+  if (!isDelay(delayMs)) throw new RangeError(`${outcome}: ${delayMs} is not a delay`);
+  return delayMs;
 }
 
 /** Where a run stands among the runs of its message. */
@@ -56,41 +70,23 @@ export interface Attempt {
 /** Settles what an outcome leaves open: the delay of a retry, and that attempts are bounded. */
 export function decide(outcome: Outcome, attempt: Attempt): Decision {
   if (outcome.type === "retry") return again(outcome.delayMs, attempt, { code: "RETRY_ASKED", detail: "" });
-  if (outcome.type === "dead") return { ...outcome, detail: "" };
   return outcome;
 }
 
-/** The decision on a run that threw: again while attempts are left, unless the error says that it cannot help. */
+/** The decision on a run that threw: again while attempts are left, unless the error says otherwise. */
 export function decideFailure(error: unknown, attempt: Attempt): Decision {
-  const failure = describeFailure(error);
-  if (!failure.retryable) return { type: "dead", reason: failure.code, detail: failure.detail };
-  return again(null, attempt, failure);
+  const { code, detail, outcome } = describeFailure(error);
+  if (outcome.type === "retry") return again(outcome.delayMs, attempt, { code, detail });
+  return outcome;
 }
 
 function again(
   delayMs: number | null,
   { number, policy, random }: Attempt,
-  { code, detail }: { readonly code: string; readonly detail: string },
+  { code, detail }: Pick<Failure, "code" | "detail">,
 ): Decision {
   if (number >= policy.attempts) {
     return { type: "dead", reason: "ATTEMPTS_SPENT", detail: detail === "" ? code : `${code}: ${detail}` };
   }
   return { type: "retry", delayMs: delayMs ?? retryDelayMs(policy, number, random), reason: code };
-}
-
-interface Failure {
-  readonly code: string;
-  readonly detail: string;
-  readonly retryable: boolean;
-}
-
-/**
- * Reads the facts of a `JobsError` by shape, not by class: a bundled handler may carry its own copy of the class. An
- * unknown error counts as retryable; the bounded number of attempts makes that safe.
- */
-function describeFailure(error: unknown): Failure {
-  if (!(error instanceof Error)) return { code: "HANDLER_FAILED", detail: String(error), retryable: true };
-  const known = "retryable" in error && typeof error.retryable === "boolean";
-  const code = known && "code" in error && typeof error.code === "string" ? error.code : "HANDLER_FAILED";
-  return { code, detail: error.message, retryable: !(known && error.retryable === false) };
 }
