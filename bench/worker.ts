@@ -2,6 +2,8 @@ import { pathToFileURL } from "node:url";
 import { connect } from "nats";
 import { Registry } from "prom-client";
 import { WorkerCounters } from "../functions/consumer/counters.ts";
+import { RunRecords } from "../functions/consumer/run-records.ts";
+import { Bucket } from "../shared/jetstream/buckets.ts";
 import { JobConsumer } from "../functions/consumer/job-consumer.ts";
 import { observeLatency } from "../functions/consumer/metrics.ts";
 import { makeChannel } from "../shared/jetstream/channel.ts";
@@ -25,9 +27,16 @@ export async function benchWorker(server: { readonly url: string }, count: numbe
     const [counters, observe] = [new WorkerCounters(), observeLatency(new Registry())];
     let settled = 0;
     const stop = startClock();
+    const job = noOpJob();
+    const runs = await Bucket.open(connection, { name: "BENCH_RUNS", storage: "file", replicas: 1, maxAgeMs: 0 });
+    const limits = { attempts: job.retry.attempts, crashes: job.crashes };
     const consumer = new JobConsumer({
       ...channel,
-      job: noOpJob(),
+      job,
+      records: new RunRecords(runs, { job: job.name, worker: "bench", limits, wallNow: Date.now }),
+      parking: null,
+      gate: null,
+      lagMs: () => 0,
       mode: "worker",
       sinks: new Map(),
       log: createLogger("bench", "error"),
@@ -64,6 +73,9 @@ function noOpJob() {
     retry: { policy: "fixed", delayMs: 1_000, maxDelayMs: 1_000, attempts: 3, jitter: 0 },
     timeoutMs: 30_000,
     ackWaitMs: 60_000,
+    rate: null,
+    crashes: 5,
+    parkAfterMs: null,
     concurrency: 256,
   } as const;
 }

@@ -11,6 +11,10 @@ export interface JobCounters {
   invalidInput: number;
   ackUnconfirmed: number;
   leaseOver: number;
+  leaseRenewed: number;
+  crashed: number;
+  recordsUnavailable: number;
+  released: number;
   deadLetterFailed: number;
   pullTroubles: number;
 }
@@ -18,12 +22,16 @@ export interface JobCounters {
 export function createJobCounters(): JobCounters {
   return {
     received: 0,
-    settled: { done: 0, retried: 0, dead: 0, dropped: 0, returned: 0 },
+    settled: { done: 0, retried: 0, snoozed: 0, parked: 0, dead: 0, dropped: 0, returned: 0 },
     published: 0,
     publishedDuplicates: 0,
     invalidInput: 0,
     ackUnconfirmed: 0,
     leaseOver: 0,
+    leaseRenewed: 0,
+    crashed: 0,
+    recordsUnavailable: 0,
+    released: 0,
     deadLetterFailed: 0,
     pullTroubles: 0,
   };
@@ -64,6 +72,18 @@ function count(counters: JobCounters, event: JobEvent): void {
       return;
     case "lease_over":
       counters.leaseOver += 1;
+      return;
+    case "lease_renewed":
+      counters.leaseRenewed += 1;
+      return;
+    case "crashed":
+      counters.crashed += 1;
+      return;
+    case "records_unavailable":
+      counters.recordsUnavailable += 1;
+      return;
+    case "released":
+      counters.released += 1;
       return;
     case "dead_letter_failed":
       counters.deadLetterFailed += 1;

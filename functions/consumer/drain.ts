@@ -36,7 +36,7 @@ export async function drainOnce(
   const stoppingMs = Math.min(MOST_FOR_STOPPING_MS, forMs * SHARE_FOR_STOPPING);
   const over = new AbortController();
   const timeIsUp = wait(forMs, null, { signal: over.signal }).catch(() => null);
-  const consumers = opened.consume("drain", counters.observe);
+  const { all: consumers } = opened.consume("drain", counters.observe);
   const empty = Promise.all(consumers.map(({ emptied }) => emptied));
   const reason = await endOf(empty, forMs - stoppingMs, stop);
   const abandoned = await Promise.all(consumers.map((consumer) => consumer.stop(stoppingMs * SHARE_FOR_CONSUMERS)));

@@ -1,5 +1,8 @@
-/** How a message left a worker's hands. `returned`: given back untouched or unfinished, because the worker stops. */
-export type SettledOutcome = "done" | "retried" | "dead" | "dropped" | "returned";
+/**
+ * How a message left a worker's hands. `snoozed`: again later, uncounted. `parked`: moved to the delayed stream. `returned`: given
+ * back untouched or unfinished, because the worker stops or pauses.
+ */
+export type SettledOutcome = "done" | "retried" | "snoozed" | "parked" | "dead" | "dropped" | "returned";
 
 /**
  * What happens in a worker, for those who count it: metrics, the ledger, the live view. `job` is the name in the
@@ -25,7 +28,15 @@ export type JobEvent =
   | { readonly type: "ack_unconfirmed"; readonly job: string; readonly outcome: SettledOutcome }
   /** The lease ended before the message was settled: nothing was sent, and it comes again. */
   | { readonly type: "lease_over"; readonly job: string }
-  /** The dead-letter stream did not take a copy: the message comes again. */
+  /** A lease of a message in hand was renewed, and the server confirmed it. */
+  | { readonly type: "lease_renewed"; readonly job: string }
+  /** An earlier run of the message never told how it ended: its process died, or lost the message. */
+  | { readonly type: "crashed"; readonly job: string }
+  /** What a message has spent cannot be read or written: its run waits, or it is given back. */
+  | { readonly type: "records_unavailable"; readonly job: string; readonly detail: string }
+  /** A parked message is back in its queue. */
+  | { readonly type: "released"; readonly job: string }
+  /** The dead-letter stream did not take a copy: the message is held, and the copy tried again. */
   | { readonly type: "dead_letter_failed"; readonly job: string }
   /** Pulling failed and is tried again. */
   | { readonly type: "pull_trouble"; readonly job: string; readonly detail: string };

@@ -1,19 +1,24 @@
 import PQueue from "p-queue";
-import type { Acknowledged } from "../../shared/jetstream/acknowledge.ts";
-import type { Death } from "../../shared/jetstream/dead-letter.ts";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import { Fifo } from "../../shared/jetstream/fifo.ts";
+import { Leases } from "../../shared/jetstream/leases.ts";
 import { Pull } from "../../shared/jetstream/pull.ts";
-import { acknowledgeDone, type SettleSettings, settle } from "../../shared/jetstream/settle.ts";
-import type { Decision } from "../../shared/jobs/outcome.ts";
+import { TokenBucket } from "../../shared/jobs/token-bucket.ts";
 import { within } from "../../shared/time/within.ts";
-import type { SettledOutcome } from "./events.ts";
-import { prefetchOf } from "./job.ts";
-import { Run, type RunSettings } from "./run.ts";
-import type { RunAttempt } from "./run-attempt.ts";
-import { RunningSet } from "./running-set.ts";
+import type { Consumer } from "./consumer.ts";
+import { Handling, type HandlingSettings } from "./handling.ts";
+import { prefetchOf } from "./prefetch.ts";
 
-export interface JobConsumerSettings extends RunSettings, SettleSettings {
+/** What jobs of one process share. */
+export interface SharedLimits {
+  /** Runs at the same time over all jobs; null: no limit but each job's own. */
+  readonly gate: PQueue | null;
+  /** How long the event loop was held up of late, milliseconds. */
+  readonly lagMs: () => number;
+}
+
+export interface JobConsumerSettings extends HandlingSettings, SharedLimits {
   /** A drain takes what is there; a worker waits for more. */
   readonly mode: "worker" | "drain";
 }
@@ -23,40 +28,21 @@ const SHARE_FOR_RUNS = 0.8;
 /** How late a timeout may come. A timer for each run costs more than looking at all of them now and then. */
 const SWEEP_EVERY_MS = 25;
 
-type NotDone = Exclude<Decision, { readonly type: "done" }>;
-
-const OUTCOMES: Readonly<Record<NotDone["type"], SettledOutcome>> = {
-  retry: "retried",
-  dead: "dead",
-  drop: "dropped",
-  snooze: "retried",
-};
-
-/** How a message leaves a worker's hands. */
-interface Leaving {
-  readonly outcome: SettledOutcome;
-  readonly reason: string;
-  /** When the stream took it, milliseconds since 1970. */
-  readonly storedAtMs: number;
-}
-
-/** Pulls the messages of one job, runs its handler on them, and settles them. */
-export class JobConsumer {
+/** Pulls the messages of one job, keeps their leases, and has them handled, a bounded number at a time. */
+export class JobConsumer implements Consumer {
   readonly #settings: JobConsumerSettings;
+  readonly #handling: Handling;
+  readonly #leases: Leases;
   readonly #waiting = new Fifo<Delivery>();
   readonly #queue: PQueue;
+  readonly #tokens: TokenBucket | null;
   #slots = 0;
   /** Slots with nothing to do; null ends one. */
   readonly #parked: ((delivery: Delivery | null) => void)[] = [];
-  readonly #running = new RunningSet();
   readonly #sweeper: NodeJS.Timeout;
   readonly #pull: Pull;
-  /** A drain found its consumer empty and has settled everything it took. Never resolves for a worker. */
   readonly emptied: Promise<void>;
-  /** Resolves when `stop` has ended. */
   readonly stopped: Promise<void>;
-  /** Messages that are done, their acks not confirmed yet: they hold nothing back. */
-  #acknowledging = 0;
   #stopping = false;
   #onEmptied: (() => void) | null = null;
   #onStopped: (() => void) | null = null;
@@ -72,16 +58,25 @@ export class JobConsumer {
     this.stopped = new Promise((resolve) => {
       this.#onStopped = resolve;
     });
-    this.#sweeper = setInterval(() => this.#expireRuns(), SWEEP_EVERY_MS);
+    this.#handling = new Handling(settings, {
+      left: (delivery) => this.#left(delivery),
+      acknowledged: () => this.#released(),
+    });
+    this.#leases = new Leases(settings, {
+      renewed: () => onEvent({ type: "lease_renewed", job: job.name }),
+      lost: (delivery) => this.#handling.lost(delivery),
+    });
+    this.#sweeper = setInterval(() => this.#handling.expire(), SWEEP_EVERY_MS);
     this.#queue = new PQueue({ concurrency: job.concurrency });
+    this.#tokens = job.rate === null ? null : new TokenBucket(job.rate);
     this.#pull = new Pull(
       connection,
-      { stream: job.stream, durable: job.durable, prefetch: prefetchOf(job), noWait: mode === "drain" },
+      { stream: job.stream, durable: job.durable, prefetch: () => this.prefetch, noWait: mode === "drain" },
       {
         delivered: (delivery) => this.#take(delivery),
         exhausted: (nothing) => this.#exhausted(nothing),
         trouble: (detail) => onEvent({ type: "pull_trouble", job: job.name, detail }),
-        returned: ({ timestampMs }) => this.#settled({ outcome: "returned", reason: "", storedAtMs: timestampMs }),
+        returned: ({ timestampMs }) => this.#returned(timestampMs),
       },
       now,
     );
@@ -91,14 +86,28 @@ export class JobConsumer {
     return this.#settings.job;
   }
 
-  /** Messages taken and not settled yet. */
   get held(): number {
-    return this.#pull.held + this.#acknowledging;
+    return this.#pull.held + this.#handling.acknowledging;
   }
 
-  /** Why nothing can be pulled right now; null when it can. */
+  /** Runs under way. */
+  get running(): number {
+    return this.#handling.running;
+  }
+
+  /** Most messages held or asked for right now. */
+  get prefetch(): number {
+    const { job, lagMs } = this.#settings;
+    return prefetchOf({ ...job, lagMs: lagMs() });
+  }
+
   get trouble(): string | null {
-    return this.#pull.trouble;
+    const { trouble } = this.#pull;
+    return trouble === null ? null : `job ${this.job.name}: ${trouble}`;
+  }
+
+  get isPaused(): boolean {
+    return this.#pull.isPaused;
   }
 
   disconnected(): void {
@@ -109,19 +118,34 @@ export class JobConsumer {
     this.#pull.reconnected();
   }
 
+  /** Takes no more messages until `resume`, and gives back what waits; what runs may end. */
+  pause(): void {
+    this.#pull.pause();
+    this.#giveBackWaiting();
+    if (this.#settings.mode === "drain" && this.held === 0) this.#onEmptied?.();
+  }
+
+  resume(): void {
+    void this.#pull.resume();
+  }
+
   /**
-   * Stops within `deadlineMs`: no more pulling, running jobs may end, what cannot is given back. Resolves with the number
-   * of messages that are still unsettled then: they come again when their lease is over.
+   * Stops within `deadlineMs`: no more pulling, what waits is given back, running jobs may end, what cannot is given back too.
+   * Resolves with the number of messages that are still unsettled then: they come again when their lease is over.
    */
   async stop(deadlineMs: number): Promise<number> {
     this.#stopping = true;
+    this.#handling.stop();
     const started = this.#settings.now();
     const left = (share: number): number => Math.max(0, deadlineMs * share - (this.#settings.now() - started));
-    await within(this.#pull.close(), left(1));
+    const closed = this.#pull.close();
+    this.#giveBackWaiting();
+    await within(closed, left(1));
     await within(this.#idle(), left(SHARE_FOR_RUNS));
-    for (const run of this.#running.all()) run.stop();
+    this.#handling.abort();
     await within(this.#idle(), left(1));
     clearInterval(this.#sweeper);
+    this.#leases.close();
     for (const parked of this.#parked.splice(0)) parked(null);
     this.#onStopped?.();
     return this.held;
@@ -129,6 +153,7 @@ export class JobConsumer {
 
   #take(delivery: Delivery): void {
     this.#settings.onEvent({ type: "received", job: this.job.name });
+    this.#leases.hold(delivery);
     const parked = this.#parked.pop();
     if (parked !== undefined) {
       parked(delivery);
@@ -148,7 +173,9 @@ export class JobConsumer {
     for (;;) {
       const delivery = this.#waiting.shift() ?? (await this.#park());
       if (delivery === null) return;
-      await this.#process(delivery);
+      if (delivery.isLost) continue;
+      if (this.#stopping) void this.#handling.giveBack({ delivery, mark: null });
+      else await this.#process(delivery);
     }
   }
 
@@ -156,93 +183,44 @@ export class JobConsumer {
     return new Promise((resolve) => this.#parked.push(resolve));
   }
 
-  /** The handler's run; settling happens outside the slot. */
-  async #process(delivery: Delivery): Promise<void> {
-    if (this.#stopping) {
-      void this.#giveBack(delivery);
-      return;
-    }
-    const { now, ackWaitMs, job, onEvent } = this.#settings;
-    const startedAt = now();
-    const leaseMs = ackWaitMs - (startedAt - delivery.receivedAtMs);
-    if (leaseMs <= 0) {
-      this.#lost(delivery);
-      return;
-    }
-    const run = new Run(this.#settings, delivery, attemptOf(delivery));
-    this.#running.add(run);
-    const decision = await run.start(startedAt, Math.min(job.timeoutMs, leaseMs));
-    this.#running.delete(run);
-    onEvent({ type: "ran", job: job.name, runMs: now() - startedAt });
-    if (decision === "lost") this.#lost(delivery);
-    else if (decision === "returned") void this.#giveBack(delivery);
-    else if (decision.type === "done") this.#done(delivery);
-    else void this.#settle(delivery, decision, OUTCOMES[decision.type]);
+  #process(delivery: Delivery): Promise<void> {
+    const { gate } = this.#settings;
+    if (this.#tokens !== null) return this.#processInTime(delivery, this.#tokens);
+    return gate === null ? this.#handling.handle(delivery) : gate.add(() => this.#handling.handle(delivery));
   }
 
-  #expireRuns(): void {
-    const now = this.#settings.now();
-    for (const run of this.#running.all()) run.expire(now);
+  /** Its lease is kept while it waits for its turn. */
+  async #processInTime(delivery: Delivery, tokens: TokenBucket): Promise<void> {
+    const { now, gate } = this.#settings;
+    const dueAt = now() + tokens.take(now());
+    for (let left = dueAt - now(); left > 0 && !this.#stopping; left = dueAt - now()) await pause(Math.min(left, 100));
+    if (delivery.isLost) return;
+    if (this.#stopping || this.isPaused) void this.#handling.giveBack({ delivery, mark: null });
+    else await (gate === null ? this.#handling.handle(delivery) : gate.add(() => this.#handling.handle(delivery)));
   }
 
-  #giveBack(delivery: Delivery): Promise<void> {
-    return this.#settle(delivery, { type: "retry", delayMs: 0, reason: "" }, "returned");
-  }
-
-  async #settle(delivery: Delivery, decision: NotDone, outcome: SettledOutcome): Promise<void> {
-    const { job, onEvent, log } = this.#settings;
-    const reason = decision.type === "snooze" ? "" : decision.reason;
-    const settled = await settle(this.#settings, { delivery, decision, death: () => this.#death(delivery, decision) });
-    if (decision.type === "dead") {
-      log.warn({ reason, detail: decision.detail, sequence: delivery.streamSequence, settled }, "message is dead");
+  #giveBackWaiting(): void {
+    for (let delivery = this.#waiting.shift(); delivery !== undefined; delivery = this.#waiting.shift()) {
+      if (!delivery.isLost) void this.#handling.giveBack({ delivery, mark: null });
     }
-    if (settled === "not_copied") onEvent({ type: "dead_letter_failed", job: job.name });
-    else this.#acknowledged(settled, { outcome, reason, storedAtMs: delivery.timestampMs });
+  }
+
+  #returned(storedAtMs: number): void {
+    const { onEvent, job, wallNow } = this.#settings;
+    const latencyMs = Math.max(0, wallNow() - storedAtMs);
+    onEvent({ type: "settled", job: job.name, outcome: "returned", reason: "", latencyMs });
+  }
+
+  #left(delivery: Delivery): void {
+    this.#leases.release(delivery);
     this.#pull.release();
     this.#released();
-  }
-
-  /** Its ack is on the way and needs neither slot nor lease, so the next message may come meanwhile. */
-  #done(delivery: Delivery): void {
-    const storedAtMs = delivery.timestampMs;
-    this.#acknowledging += 1;
-    this.#pull.release();
-    acknowledgeDone(this.#settings, delivery, (end) => {
-      this.#acknowledging -= 1;
-      this.#acknowledged(end, { outcome: "done", reason: "", storedAtMs });
-      this.#released();
-    });
-  }
-
-  #acknowledged(end: Acknowledged, { outcome, reason, storedAtMs }: Leaving): void {
-    const { job, onEvent } = this.#settings;
-    if (end === "confirmed") this.#settled({ outcome, reason, storedAtMs });
-    else if (end === "unconfirmed") onEvent({ type: "ack_unconfirmed", job: job.name, outcome });
-    else onEvent({ type: "lease_over", job: job.name });
-  }
-
-  #lost(delivery: Delivery): void {
-    this.#settings.onEvent({ type: "lease_over", job: this.job.name });
-    this.#settings.log.debug({ sequence: delivery.streamSequence }, "lease over before the run began");
-    this.#pull.release();
-    this.#released();
-  }
-
-  #settled({ outcome, reason, storedAtMs }: Leaving): void {
-    const latencyMs = Math.max(0, this.#settings.wallNow() - storedAtMs);
-    this.#settings.onEvent({ type: "settled", job: this.job.name, outcome, reason, latencyMs });
-  }
-
-  #death(delivery: Delivery, decision: Decision): Death {
-    const { job, wallNow } = this.#settings;
-    const { reason, detail } = decision.type === "dead" ? decision : { reason: "", detail: "" };
-    const attempts = delivery.deliveryCount;
-    return { job: job.name, handler: job.handler.name, reason, detail, attempts, diedAt: new Date(wallNow()) };
   }
 
   #released(): void {
     if (this.held > 0) return;
     this.#onIdle?.();
+    if (this.#settings.mode === "drain" && this.isPaused) this.#onEmptied?.();
     this.#pull.again(); // a drain asks whether that was the last
   }
 
@@ -259,8 +237,4 @@ export class JobConsumer {
     if (!nothing) this.#pull.again();
     else if (this.held === 0) this.#onEmptied?.();
   }
-}
-
-function attemptOf({ deliveryCount }: Delivery): RunAttempt {
-  return { number: deliveryCount, crashes: 0, firstRunAt: null, redelivered: deliveryCount > 1 };
 }

@@ -1,5 +1,6 @@
 import type { JobHandler } from "../../shared/jobs/handler.ts";
 import type { RetryPolicy } from "../../shared/jobs/retry.ts";
+import type { RateLimit } from "../../shared/jobs/token-bucket.ts";
 
 /** A job with everything decided: what the configuration says, and what its handler overrides. */
 export interface Job {
@@ -13,15 +14,9 @@ export interface Job {
   readonly ackWaitMs: number;
   /** Runs at the same time, in this process. */
   readonly concurrency: number;
-}
-
-/**
- * Messages held or asked for per running slot. With two, a message waits at most one timeout for its slot and runs for
- * another: together the default lease. More would let leases run out in the buffer.
- */
-const HELD_PER_SLOT = 2;
-
-/** Most messages a job holds or has asked for. */
-export function prefetchOf(job: Job): number {
-  return job.concurrency * HELD_PER_SLOT;
+  readonly rate: RateLimit | null;
+  /** Runs that end with their process; then the message is dead. */
+  readonly crashes: number;
+  /** Longer delays are waited for outside the queue; null: never, for messages that keep their order or their place. */
+  readonly parkAfterMs: number | null;
 }

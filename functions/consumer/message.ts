@@ -1,12 +1,14 @@
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
+import { JOB_HEADERS } from "../../shared/jobs/headers.ts";
 import type { JobMessage, MessageHeaders } from "../../shared/jobs/message.ts";
 
 /**
- * The id outputs are keyed by: the stored one, or the message's place in its stream and its time. With the time: a stream
- * that is made anew counts from 1 again, and its first messages would be taken for copies of the old ones.
+ * The id outputs are keyed by: that of the message a copy (parked, replayed) was made of, the stored one, or the message's
+ * place in its stream and its time. With the time: a stream that is made anew counts from 1 again, and its first messages
+ * would be taken for copies of the old ones.
  */
 export function inputId(delivery: Delivery): string {
-  const stored = delivery.header("Nats-Msg-Id");
+  const stored = delivery.header(JOB_HEADERS.id) || delivery.header("Nats-Msg-Id");
   return stored === "" ? `${delivery.stream}:${delivery.streamSequence}:${delivery.timestampMs}` : stored;
 }
 

@@ -1,5 +1,6 @@
+import PQueue from "p-queue";
 import { keptConnection, streamName } from "../../shared/config/names.ts";
-import { consumerSpec, deadLetterSpec, streamSpec } from "../../shared/config/resolve.ts";
+import { consumerSpec, deadLetterSpec, delayedConsumerSpec, streamSpec } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import { type Backlog, backlogOf } from "../../shared/jetstream/backlog.ts";
 import type { Connection } from "../../shared/jetstream/connect.ts";
@@ -9,16 +10,25 @@ import type { StreamSpec } from "../../shared/jetstream/spec.ts";
 import { ensureConsumer, ensureStream } from "../../shared/jetstream/topology.ts";
 import { jetStreamSink } from "../../shared/sinks/jetstream.ts";
 import type { Sink } from "../../shared/sinks/sink.ts";
+import { isPlainSubject, subjectCovers } from "../../shared/subjects/overlap.ts";
 import { compileTemplate } from "../../shared/subjects/template.ts";
 import type { Logger } from "../../shared/telemetry/log.ts";
 import { WorkerConnections } from "./connections.ts";
+import type { Consumer } from "./consumer.ts";
 import type { JobObserver } from "./events.ts";
 import type { Job } from "./job.ts";
 import { JobConsumer, type JobConsumerSettings } from "./job-consumer.ts";
+import { LoopLag } from "./loop-lag.ts";
+import { Parking } from "./parking.ts";
+import { openQueueStates, type QueueState } from "./queue-state.ts";
+import { Releaser } from "./releaser.ts";
 import { type JobChoice, resolveJobs } from "./resolve-jobs.ts";
 import type { Unwrap } from "./run.ts";
+import { RunRecords } from "./run-records.ts";
 
 export interface OpenJobsOptions extends JobChoice {
+  /** Names this process among all workers: letters, digits, "_" and "-". */
+  readonly worker: string;
   /** Opens the connection of that name in the configuration. */
   readonly connect: (name: string) => Promise<Connection>;
   /** Change streams and consumers whose settings differ, as far as JetStream allows. */
@@ -29,29 +39,54 @@ export interface OpenJobsOptions extends JobChoice {
 
 type Opened = Omit<JobConsumerSettings, "mode" | "onEvent">;
 
+/** What a worker or a drain runs, all of which must be stopped. */
+export interface Consuming {
+  readonly jobs: readonly JobConsumer[];
+  /** The jobs' consumers and those that put delayed messages back. */
+  readonly all: readonly Consumer[];
+}
+
 /** Jobs ready to be consumed: connected, their streams and consumers checked, handlers and sinks made. */
 export class OpenJobs {
   readonly connections: WorkerConnections;
+  readonly lag: LoopLag;
+  /** By connection. */
+  readonly states: ReadonlyMap<string, QueueState>;
+  readonly #config: Config;
   readonly #opened: readonly Opened[];
   readonly #sinks: ReadonlyMap<string, Sink>;
+  readonly #deadLetters: DeadLetterTarget;
 
-  private constructor(connections: WorkerConnections, opened: readonly Opened[], sinks: ReadonlyMap<string, Sink>) {
-    this.connections = connections;
+  private constructor(parts: Parts, opened: readonly Opened[]) {
+    this.connections = parts.connections;
+    this.lag = parts.lag;
+    this.states = parts.states;
+    this.#config = parts.options.config;
     this.#opened = opened;
-    this.#sinks = sinks;
+    this.#sinks = parts.sinks;
+    this.#deadLetters = parts.deadLetters;
   }
 
   /** Rejects with `ConfigError`, `ConnectError` or `TopologyError`; nothing is left open then. */
   static async open(options: OpenJobsOptions): Promise<OpenJobs> {
     const jobs = await resolveJobs(options);
     const connections = new WorkerConnections({ connect: options.connect, log: options.log, now: monotonic });
+    const lag = new LoopLag();
     try {
       await ensureTopology(options, jobs, connections);
-      const sinks = await openSinks(options.config, connections);
-      const deadLetters = await openDeadLetters(options.config, connections);
-      const opened = await Promise.all(jobs.map((job) => openJob({ options, connections, sinks, deadLetters }, job)));
-      return new OpenJobs(connections, opened, sinks);
+      const { config, worker, apply } = options;
+      const names = jobs.map(({ name }) => name);
+      const channelOf = (name: string) => connections.get(name);
+      const clocks = { now: monotonic, wallNow: Date.now };
+      const states = await openQueueStates({ config, worker, apply, jobs: names, channelOf, ...clocks });
+      const sinks = await openSinks(config, connections);
+      const deadLetters = await openDeadLetters(config, connections);
+      const most = config.worker.concurrency;
+      const gate = most === undefined ? null : new PQueue({ concurrency: most });
+      const parts = { options, connections, lag, states, sinks, deadLetters, gate };
+      return new OpenJobs(parts, await Promise.all(jobs.map((job) => openJob(parts, job))));
     } catch (error) {
+      lag.close();
       await connections.close();
       throw error;
     }
@@ -61,13 +96,40 @@ export class OpenJobs {
     return this.#opened.map(({ job }) => job);
   }
 
-  /** Starts consuming every job. Each consumer must be stopped. */
-  consume(mode: "worker" | "drain", onEvent: JobObserver): readonly JobConsumer[] {
-    return this.#opened.map((settings) => {
-      const consumer = new JobConsumer({ ...settings, mode, onEvent });
-      const forget = this.connections.listen(settings.connection, consumer);
-      void consumer.stopped.then(forget);
-      return consumer;
+  /** Starts consuming every job, and putting delayed messages back. */
+  consume(mode: "worker" | "drain", onEvent: JobObserver): Consuming {
+    const jobs = this.#opened.map((settings) =>
+      this.#attached(settings.connection, new JobConsumer({ ...settings, mode, onEvent })),
+    );
+    const releasers = [...this.states.values()].map((state) =>
+      this.#attached(state.channel.connection, this.#releaser(state, { mode, onEvent })),
+    );
+    return { jobs, all: [...jobs, ...releasers] };
+  }
+
+  /** Tells a consumer what happens to its connection until it is stopped. */
+  #attached<C extends Consumer>(connection: Connection, consumer: C): C {
+    const forget = this.connections.listen(connection, consumer);
+    void consumer.stopped.then(forget);
+    return consumer;
+  }
+
+  #releaser(
+    { channel, clock, connection }: QueueState,
+    how: { mode: "worker" | "drain"; onEvent: JobObserver },
+  ): Releaser {
+    const { stream, durable, ackWaitMs } = delayedConsumerSpec(this.#config);
+    return new Releaser({
+      ...channel,
+      ...how,
+      stream,
+      durable,
+      ackWaitMs,
+      clock,
+      deadLetters: this.#deadLetters,
+      now: monotonic,
+      wallNow: Date.now,
+      jobOf: (streamOnServer, subject) => readerOf(this.#config, { connection, stream: streamOnServer, subject }),
     });
   }
 
@@ -81,6 +143,7 @@ export class OpenJobs {
   }
 
   async close(): Promise<void> {
+    this.lag.close();
     for (const sink of this.#sinks.values()) await sink[Symbol.asyncDispose]();
     await this.connections.close();
   }
@@ -93,25 +156,54 @@ function monotonic(): number {
 interface Parts {
   readonly options: OpenJobsOptions;
   readonly connections: WorkerConnections;
+  readonly lag: LoopLag;
+  readonly states: ReadonlyMap<string, QueueState>;
   readonly sinks: ReadonlyMap<string, Sink>;
   readonly deadLetters: DeadLetterTarget;
+  readonly gate: PQueue | null;
 }
 
-async function openJob({ options, connections, sinks, deadLetters }: Parts, job: Job): Promise<Opened> {
-  const { config, unwrap, log } = options;
-  const channel = await connections.get(connectionOf(config, config.jobs[job.name]?.stream ?? ""));
+async function openJob(parts: Parts, job: Job): Promise<Opened> {
+  const { options, states, sinks, deadLetters, gate, lag } = parts;
+  const { config, unwrap, log, worker } = options;
+  const state = states.get(connectionOf(config, config.jobs[job.name]?.stream ?? ""));
+  if (state === undefined) throw new RangeError(`job "${job.name}" has no connection`);
+  const { name, crashes, retry, parkAfterMs: afterMs } = job;
+  const limits = { attempts: retry.attempts, crashes };
   return {
-    ...channel,
+    ...state.channel,
     job,
     sinks,
     unwrap,
     deadLetters,
-    log: log.child({ job: job.name }),
+    gate,
+    lagMs: () => lag.worstMs,
+    records: new RunRecords(state.runs, { job: name, worker, limits, wallNow: Date.now }),
+    parking: afterMs === null ? null : new Parking({ job: name, afterMs, target: state.delayed, clock: state.clock }),
+    log: log.child({ job: name }),
     ackWaitMs: job.ackWaitMs,
     now: monotonic,
     wallNow: Date.now,
     random: Math.random,
   };
+}
+
+interface Place {
+  readonly connection: string;
+  /** Name on the server. */
+  readonly stream: string;
+  readonly subject: string;
+}
+
+/** The job that reads a subject of a work queue; null when none does. */
+function readerOf(config: Config, { connection, stream, subject }: Place): string | null {
+  for (const [name, job] of Object.entries(config.jobs)) {
+    const source = config.streams[job.stream];
+    if (source?.connection !== connection || streamName(config, job.stream) !== stream) continue;
+    const filter = job.filter ?? compileTemplate(source.subject).filter;
+    if (source.retention === "workqueue" && isPlainSubject(subject) && subjectCovers(filter, subject)) return name;
+  }
+  return null;
 }
 
 async function openSinks(config: Config, connections: WorkerConnections): Promise<ReadonlyMap<string, Sink>> {

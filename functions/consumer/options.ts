@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import { dirname, resolve } from "node:path";
 import { readAdapterOutput } from "../../shared/choria/output.ts";
 import type { ResolvedFiles } from "../../shared/config/resolve.ts";
@@ -27,7 +29,12 @@ export interface ConsumerChoice {
 export function consumerOptions({ path, config, resolved }: ConsumerConfig, choice: ConsumerChoice): OpenJobsOptions {
   const { only, apply, log, loadHandler = importHandlers(dirname(resolve(path))) } = choice;
   const connect = (name: string): Promise<Connection> => openNamed(resolved.connections, name, "worker");
-  return { config, file: path, only, apply, log, loadHandler, connect, unwrap: payloadOf };
+  return { config, file: path, only, apply, log, loadHandler, connect, unwrap: payloadOf, worker: workerName() };
+}
+
+/** Of this process, unlike any other's: a restart is a new worker. */
+function workerName(): string {
+  return `${hostname().replace(/[^A-Za-z0-9_-]/g, "-")}-${process.pid}-${randomBytes(4).toString("hex")}`;
 }
 
 /** The payload out of go-choria's adapter envelope; any other body as it is. */

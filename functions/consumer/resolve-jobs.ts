@@ -33,10 +33,7 @@ async function resolveJob(choice: JobChoice, name: string): Promise<Resolved> {
   const path = `jobs.${name}.handler`;
   try {
     const handler = await handlerOf(choice, name, config);
-    const job = jobOf(choice.config, name, handler);
-    if (job.timeoutMs < job.ackWaitMs) return { job };
-    const problem = `the handler's timeoutMs (${job.timeoutMs}) is not shorter than the job's lease (${job.ackWaitMs} ms)`;
-    return { problem: problemOf(choice, path, problem, "raise the job's ackWait, or lower timeoutMs in the handler") };
+    return { job: jobOf(choice.config, name, handler) };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const problem = problemOf(
@@ -56,7 +53,7 @@ async function handlerOf({ loadHandler }: JobChoice, name: string, { handler, si
 
 /** What a handler says about itself wins: its author knows better than a default, and who configures can read it. */
 function jobOf(config: Config, name: string, handler: JobHandler): Job {
-  const { concurrency, timeout, retry } = configured(config, name);
+  const { concurrency, timeout, retry, rate = null, stream: source, order } = configured(config, name);
   const { stream, durable, ackWaitMs } = consumerSpec(config, name);
   const policy = {
     policy: retry.policy,
@@ -66,7 +63,21 @@ function jobOf(config: Config, name: string, handler: JobHandler): Job {
     jitter: retry.jitter,
   };
   const timeoutMs = handler.timeoutMs ?? timeout;
-  return { name, handler, stream, durable, ackWaitMs, concurrency, timeoutMs, retry: handler.retry ?? policy };
+  // A copy in a stream that keeps its messages would reach its other readers too, and one with an order would lose its place.
+  const parks = config.streams[source]?.retention === "workqueue" && order === undefined;
+  return {
+    name,
+    handler,
+    stream,
+    durable,
+    ackWaitMs,
+    concurrency,
+    timeoutMs,
+    retry: handler.retry ?? policy,
+    rate,
+    crashes: retry.crashes,
+    parkAfterMs: parks ? retry.parkAfter : null,
+  };
 }
 
 function configured(config: Config, name: string): JobConfig {

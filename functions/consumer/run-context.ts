@@ -8,6 +8,7 @@ import type { Logger } from "../../shared/telemetry/log.ts";
 import type { JobObserver } from "./events.ts";
 import type { Job } from "./job.ts";
 import { inputId } from "./message.ts";
+import type { RunAttempt } from "./run-attempt.ts";
 
 /** What every run of a job shares. */
 export interface RunTools {
@@ -19,15 +20,14 @@ export interface RunTools {
 
 interface RunFacts {
   readonly delivery: Delivery;
-  /** From 1. */
-  readonly attempt: number;
+  readonly attempt: RunAttempt;
   /** Milliseconds since 1970. */
   readonly deadlineMs: number;
 }
 
 /** The context of one run. Signal, log and deadline are made when asked for: a run that needs none pays for none. */
 export class RunContext implements JobContext {
-  readonly attempt: number;
+  readonly #attempt: RunAttempt;
   readonly #tools: RunTools;
   readonly #delivery: Delivery;
   readonly #deadlineMs: number;
@@ -36,10 +36,14 @@ export class RunContext implements JobContext {
   #ended: Error | null = null;
 
   constructor(tools: RunTools, { delivery, attempt, deadlineMs }: RunFacts) {
-    this.attempt = attempt;
+    this.#attempt = attempt;
     this.#tools = tools;
     this.#delivery = delivery;
     this.#deadlineMs = deadlineMs;
+  }
+
+  get attempt(): number {
+    return this.#attempt.number;
   }
 
   get signal(): AbortSignal {

@@ -27,8 +27,8 @@ const MOST_ISSUES_TOLD = 10;
 export class Run {
   /** Kept by `RunningSet`. */
   slot = -1;
+  readonly delivery: Delivery;
   readonly #settings: RunSettings;
-  readonly #delivery: Delivery;
   readonly #attempt: RunAttempt;
   #context: RunContext | null = null;
   #budgetMs = 0;
@@ -37,7 +37,7 @@ export class Run {
 
   constructor(settings: RunSettings, delivery: Delivery, attempt: RunAttempt) {
     this.#settings = settings;
-    this.#delivery = delivery;
+    this.delivery = delivery;
     this.#attempt = attempt;
   }
 
@@ -50,8 +50,8 @@ export class Run {
       return Promise.resolve(invalid(prepared.issues));
     }
     const context = new RunContext(this.#settings, {
-      delivery: this.#delivery,
-      attempt: this.#attempt.number,
+      delivery: this.delivery,
+      attempt: this.#attempt,
       deadlineMs: wallNow() + budgetMs,
     });
     this.#context = context;
@@ -85,8 +85,8 @@ export class Run {
 
   #prepare(): Prepared {
     const { job, unwrap } = this.#settings;
-    const body = job.handler.input === "bytes" ? this.#delivery.data : unwrap(this.#delivery.data);
-    return job.handler.prepare(body, (data) => new DeliveredMessage(this.#delivery, data));
+    const body = job.handler.input === "bytes" ? this.delivery.data : unwrap(this.delivery.data);
+    return job.handler.prepare(body, (data) => new DeliveredMessage(this.delivery, data));
   }
 
   /** Done means that everything the run published is stored, whether the handler waited for it or not. */

@@ -19,6 +19,10 @@ export class RunningSet {
     last.slot = run.slot;
   }
 
+  get size(): number {
+    return this.#runs.length;
+  }
+
   /** A copy: what is done to the runs may end them. */
   all(): readonly Run[] {
     return [...this.#runs];

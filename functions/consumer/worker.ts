@@ -1,8 +1,7 @@
 import type { Logger } from "../../shared/telemetry/log.ts";
 import { type JobCounters, WorkerCounters } from "./counters.ts";
 import type { JobObserver } from "./events.ts";
-import type { JobConsumer } from "./job-consumer.ts";
-import { OpenJobs, type OpenJobsOptions } from "./open-jobs.ts";
+import { type Consuming, OpenJobs, type OpenJobsOptions } from "./open-jobs.ts";
 
 export interface WorkerReport {
   /** Counters by job. */
@@ -15,7 +14,7 @@ export interface WorkerReport {
 export class Worker {
   readonly counters: WorkerCounters;
   readonly opened: OpenJobs;
-  readonly #consumers: readonly JobConsumer[];
+  readonly consuming: Consuming;
   readonly #log: Logger;
   #stopping = false;
 
@@ -25,7 +24,7 @@ export class Worker {
     this.#log = log;
     for (const { name } of opened.jobs) this.counters.of(name);
     const all = [this.counters.observe, warnAbout(log), ...observers];
-    this.#consumers = opened.consume("worker", (event) => {
+    this.consuming = opened.consume("worker", (event) => {
       for (const observe of all) observe(event);
     });
   }
@@ -37,14 +36,12 @@ export class Worker {
 
   /** Messages in hand. */
   get held(): number {
-    return this.#consumers.reduce((sum, { held }) => sum + held, 0);
+    return this.consuming.all.reduce((sum, { held }) => sum + held, 0);
   }
 
   /** Ready while every connection is up and every job can pull. */
   readiness(): { readonly ready: boolean; readonly reasons: readonly string[] } {
-    const pulling = this.#consumers.flatMap(({ job, trouble }) =>
-      trouble === null ? [] : [`job ${job.name}: ${trouble}`],
-    );
+    const pulling = this.consuming.all.flatMap(({ trouble }) => (trouble === null ? [] : [trouble]));
     const reasons = [
       ...(this.#stopping ? ["the worker is stopping"] : []),
       ...this.opened.connections.health.problems,
@@ -56,7 +53,7 @@ export class Worker {
   /** Stops within `deadlineMs`: running jobs may end, the rest is given back, everything is flushed and closed. */
   async stop(deadlineMs: number): Promise<WorkerReport> {
     this.#stopping = true;
-    const abandoned = await Promise.all(this.#consumers.map((consumer) => consumer.stop(deadlineMs)));
+    const abandoned = await Promise.all(this.consuming.all.map((consumer) => consumer.stop(deadlineMs)));
     await this.opened.close();
     const report = {
       jobs: Object.fromEntries(this.counters.jobs),
@@ -75,6 +72,8 @@ function warnAbout(log: Logger): JobObserver {
       case "dead_letter_failed":
       case "lease_over":
       case "ack_unconfirmed":
+      case "crashed":
+      case "records_unavailable":
         log.warn(event, event.type.replaceAll("_", " "));
     }
   };

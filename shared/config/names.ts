@@ -24,7 +24,7 @@ export function keptConnection(config: Config, section: KeptSection): string | n
 /** The connections that jobs pull from: each has a delayed stream, an advisory stream and the workers' buckets. */
 export function jobConnections(
   config: Pick<Config, "jobs" | "streams">,
-  jobs = Object.keys(config.jobs),
+  jobs: readonly string[] = Object.keys(config.jobs),
 ): readonly string[] {
   const names = jobs.map((job) => config.streams[config.jobs[job]?.stream ?? ""]?.connection ?? "");
   return [...new Set(names)].filter((name) => name !== "");

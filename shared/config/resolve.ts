@@ -1,8 +1,9 @@
 import type { TrustSettings, V1TrustSettings, V2TrustSettings } from "../choria/settings.ts";
+import type { BucketSpec } from "../jetstream/buckets.ts";
 import type { ConnectionCredentials, ConnectionSettings, ConsumerSpec, StreamSpec } from "../jetstream/spec.ts";
 import { compileTemplate } from "../subjects/template.ts";
 import { type ConfigFiles, type FileKey, FileReader } from "./files.ts";
-import { keptFilter, streamName } from "./names.ts";
+import { bucketNames, keptFilter, streamName } from "./names.ts";
 import type { Config, ConnectionConfig, TrustConfig } from "./schema.ts";
 
 const NO_LIMIT = -1;
@@ -131,6 +132,17 @@ export function consumerSpec(config: Pick<Config, "jobs" | "streams">, jobName: 
   };
 }
 
+/** The buckets that workers share, on each connection with a job. */
+export function bucketSpecs(config: Pick<Config, "state">) {
+  const { storage, replicas, runsMaxAge } = config.state;
+  const names = bucketNames(config);
+  return {
+    runs: { name: names.runs, storage, replicas, maxAgeMs: runsMaxAge },
+    state: { name: names.state, storage, replicas, maxAgeMs: 0 },
+    workers: { name: names.workers, storage, replicas, maxAgeMs: WORKER_REPORT_MAX_AGE_MS },
+  } satisfies Record<string, BucketSpec>;
+}
+
 type KeptSettings = Pick<Config["deadLetters"], "name" | "storage" | "replicas" | "maxBytes" | "maxAge">;
 
 function keptSpec(section: KeptSettings): StreamSpec {
@@ -152,6 +164,8 @@ function keptSpec(section: KeptSettings): StreamSpec {
 /** The server's own default: a copy sent again because its PubAck was lost comes within seconds. */
 const KEPT_WINDOW_MS = 120_000;
 const DELAYED_ACK_WAIT_MS = 30_000;
+/** A worker that has said nothing for so long is not there any more. */
+const WORKER_REPORT_MAX_AGE_MS = 60_000;
 
 function readTrust(trust: TrustConfig, reader: FileReader): TrustSettings {
   return {

@@ -4,10 +4,12 @@ import type { Channel } from "./channel.ts";
 /** The words of the acknowledgement protocol. Bare `+TERM`: servers before 2.10.4 ignore one with a reason. */
 export const ACK: Uint8Array = Buffer.from("+ACK");
 export const TERM: Uint8Array = Buffer.from("+TERM");
+/** Work in progress: the lease begins anew. */
+export const PROGRESS: Uint8Array = Buffer.from("+WPI");
 
 const NS_PER_MS = 1_000_000;
 /** Status of "nobody listens on the ack subject": the consumer is gone, and with it the delivery. */
-const NO_RESPONDERS = 503;
+export const NO_RESPONDERS = 503;
 
 /** Hands the message back, to be delivered again after `delayMs`; 0 means at once. */
 export function nak(delayMs: number): string {
@@ -23,16 +25,16 @@ export interface AckChannel extends Channel {
   readonly now: () => number;
 }
 
-/** True once the server may have handed the message to someone else. */
-export function leaseIsOver({ ackWaitMs, now }: AckChannel, receivedAtMs: number): boolean {
-  return now() - receivedAtMs >= ackWaitMs;
+/** True once the server may have handed the message to someone else; `leaseFromMs` as in `Delivery`. */
+export function leaseIsOver({ ackWaitMs, now }: AckChannel, leaseFromMs: number): boolean {
+  return now() - leaseFromMs >= ackWaitMs;
 }
 
 export interface Acknowledgement {
   readonly subject: string;
   readonly verb: string | Uint8Array;
-  /** When the message came, monotonic milliseconds: its lease is `ackWaitMs` from there. */
-  readonly receivedAtMs: number;
+  /** Monotonic milliseconds: the lease is `ackWaitMs` from there. */
+  readonly leaseFromMs: number;
   /** How often it is sent at most. */
   readonly most: number;
   readonly onEnd: (end: Acknowledged) => void;
@@ -75,8 +77,8 @@ export class PendingAck {
   };
 
   #next(): void {
-    const { receivedAtMs, onEnd } = this.#acknowledgement;
-    if (!leaseIsOver(this.#channel, receivedAtMs)) this.#channel.outbox.add(this);
+    const { leaseFromMs, onEnd } = this.#acknowledgement;
+    if (!leaseIsOver(this.#channel, leaseFromMs)) this.#channel.outbox.add(this);
     else onEnd(this.#sent === 0 ? "lease_over" : "unconfirmed");
   }
 }

@@ -22,6 +22,8 @@ export interface Death {
   /** For people; may quote the handler's error. */
   readonly detail: string;
   readonly attempts: number;
+  /** When the first of its runs began; absent when none did. */
+  readonly firstRunAt?: Date;
   readonly diedAt: Date;
 }
 

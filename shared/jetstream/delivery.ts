@@ -54,14 +54,25 @@ const UNREADABLE: AckSubject = { stream: "", deliveryCount: 1, streamSequence: 0
  * stores header bytes unread and the client throws on malformed ones: such a message counts as one without headers.
  */
 export class Delivery {
-  /** Monotonic milliseconds: the lease runs from here. */
-  readonly receivedAtMs: number;
+  /**
+   * Monotonic milliseconds from which the lease runs: the moment of delivery, later that of sending the last renewal that was
+   * confirmed. Kept by `Leases`.
+   */
+  leaseFromMs: number;
+  /** When a renewal was last sent; `leaseFromMs` when none was. Kept by `Leases`. */
+  renewalSentAtMs: number;
+  /** Its place in `Leases`; -1: not there. */
+  leaseSlot = -1;
+  /** The lease ended: from now on nothing is said about the message, it may be another worker's. Never false again. */
+  isLost = false;
   readonly #message: Msg;
   #facts: AckSubject | null = null;
 
+  /** `receivedAtMs`: monotonic. */
   constructor(message: Msg, receivedAtMs: number) {
     this.#message = message;
-    this.receivedAtMs = receivedAtMs;
+    this.leaseFromMs = receivedAtMs;
+    this.renewalSentAtMs = receivedAtMs;
   }
 
   get subject(): string {

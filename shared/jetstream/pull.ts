@@ -7,8 +7,8 @@ import { type PullStatus, readPullStatus } from "./pull-status.ts";
 export interface PullSettings {
   readonly stream: string;
   readonly durable: string;
-  /** Most messages held or asked for at one time. Held ones wait under their lease, so more is not better. */
-  readonly prefetch: number;
+  /** Most messages held or asked for at one time, looked up at each pull. Held ones wait, so more is not better. */
+  readonly prefetch: () => number;
   /** True: each pull takes what is there and ends (a drain). False: pulls wait for messages. */
   readonly noWait: boolean;
 }
@@ -20,7 +20,7 @@ export interface PullObserver {
   exhausted(nothing: boolean): void;
   /** A pull failed, or the server fell silent; it is asked again. */
   trouble(detail: string): void;
-  /** A message arrived after `close()` and was given back at once. */
+  /** A message arrived after `close()` or `pause()` and was given back at once. */
   returned(delivery: Delivery): void;
 }
 
@@ -44,9 +44,9 @@ export class Pull {
   readonly #settings: PullSettings;
   readonly #observer: PullObserver;
   readonly #now: () => number;
-  readonly #inbox = `${createInbox()}.`;
   readonly #api: string;
-  readonly #subscription: Subscription;
+  #inbox = "";
+  #subscription: Subscription;
   readonly #ticker: NodeJS.Timeout;
   readonly #ledger = new PullLedger();
   #held = 0;
@@ -58,6 +58,8 @@ export class Pull {
   #connected = true;
   #trouble: string | null = null;
   #closing: Promise<void> | null = null;
+  /** Set while paused: resolves once the server knows that nothing is asked for. */
+  #pausing: Promise<void> | null = null;
 
   /** `now` is a monotonic clock in milliseconds. Starts pulling at once. */
   constructor(connection: NatsConnection, settings: PullSettings, observer: PullObserver, now: () => number) {
@@ -67,11 +69,7 @@ export class Pull {
     this.#now = now;
     this.#api = `$JS.API.CONSUMER.MSG.NEXT.${settings.stream}.${settings.durable}`;
     this.#heardAt = now();
-    this.#subscription = connection.subscribe(`${this.#inbox}*`, {
-      callback: (error, message) => {
-        if (error === null) this.#receive(message);
-      },
-    });
+    this.#subscription = this.#listen();
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     this.#ask();
   }
@@ -84,6 +82,26 @@ export class Pull {
   /** What the last pull failed with, while none has succeeded since. */
   get trouble(): string | null {
     return this.#trouble;
+  }
+
+  /** Asks for nothing until `resume`, and withdraws what was asked for; messages on their way are given back. */
+  pause(): void {
+    if (this.#closing === null) this.#pausing ??= this.#endSubscription();
+  }
+
+  async resume(): Promise<void> {
+    const pausing = this.#pausing;
+    if (pausing === null) return;
+    await pausing;
+    if (this.#closing !== null || this.#pausing !== pausing) return;
+    this.#pausing = null;
+    this.#ledger.forgetAll();
+    this.#subscription = this.#listen();
+    this.#ask();
+  }
+
+  get isPaused(): boolean {
+    return this.#pausing !== null;
   }
 
   /** One message handed over has been settled: another may come. */
@@ -120,10 +138,24 @@ export class Pull {
     return this.#closing;
   }
 
+  /** Messages of an earlier subscription cannot be taken for those of a later one: each has an inbox of its own. */
+  #listen(): Subscription {
+    this.#inbox = `${createInbox()}.`;
+    return this.#connection.subscribe(`${this.#inbox}*`, {
+      callback: (error, message) => {
+        if (error === null) this.#receive(message);
+      },
+    });
+  }
+
   async #withdraw(): Promise<void> {
     clearInterval(this.#ticker);
+    await (this.#pausing ?? this.#endSubscription());
+  }
+
+  async #endSubscription(): Promise<void> {
     if (this.#connection.isClosed() || this.#subscription.isClosed()) return;
-    await this.#subscription.drain(); // the callback stays until the server has seen the UNSUB
+    await this.#subscription.drain().catch(() => {}); // the callback stays until the server has seen the UNSUB
     if (!this.#connection.isClosed()) await this.#connection.flush().catch(() => {}); // closed meanwhile: nothing to flush
   }
 
@@ -137,7 +169,7 @@ export class Pull {
 
   #deliver(delivery: Delivery): void {
     this.#ledger.delivered();
-    if (this.#closing !== null) {
+    if (this.#closing !== null || this.#pausing !== null) {
       this.#connection.publish(delivery.ackSubject, nak(0));
       this.#observer.returned(delivery);
       return;
@@ -149,7 +181,7 @@ export class Pull {
   }
 
   #hear(status: PullStatus, token: string): void {
-    if (status.type === "heartbeat" || this.#closing !== null) return;
+    if (status.type === "heartbeat" || this.#closing !== null || this.#pausing !== null) return;
     this.#ledger.ended(token, status.undelivered);
     if (status.type === "failed") this.#backOff(status.detail);
     else if (this.#settings.noWait) this.#observer.exhausted(this.#brought === 0);
@@ -197,8 +229,10 @@ export class Pull {
 
   /** Asks for what there is room for, in batches: a request per released message would double the traffic. */
   #ask(): void {
-    if (this.#closing !== null || !this.#connected || this.#connection.isClosed()) return;
-    const { prefetch, noWait } = this.#settings;
+    if (this.#closing !== null || this.#pausing !== null) return;
+    if (!this.#connected || this.#connection.isClosed()) return;
+    const { noWait } = this.#settings;
+    const prefetch = this.#settings.prefetch();
     const room = prefetch - this.#held - this.#ledger.owed;
     if (room < Math.max(1, prefetch / 8) || (noWait && this.#ledger.owed > 0)) return;
     const now = this.#now();

@@ -3,7 +3,7 @@ import { ACK, type AckChannel, type Acknowledged, leaseIsOver, nak, PendingAck, 
 import { copyToDeadLetters, type DeadLetterTarget, type Death } from "./dead-letter.ts";
 import type { Delivery } from "./delivery.ts";
 
-/** How settling ended. `not_copied`: the dead-letter stream did not take the copy, so the message was handed back. */
+/** How settling ended. `not_copied`: the dead-letter stream did not take the copy; nothing was sent. */
 export type Settled = Acknowledged | "not_copied";
 
 export interface SettleSettings extends AckChannel {
@@ -17,8 +17,6 @@ export interface Settlement {
   readonly death: () => Death;
 }
 
-/** How long a message waits whose copy could not be stored. */
-const NOT_COPIED_DELAY_MS = 5_000;
 /** A lost ack is a second run; a second ack costs nothing. A second nak could hit the delivery that the first one caused. */
 const MOST_SENDS: Readonly<Record<Decision["type"], number>> = { done: 3, drop: 3, dead: 3, retry: 1, snooze: 1 };
 
@@ -26,6 +24,7 @@ const MOST_SENDS: Readonly<Record<Decision["type"], number>> = { done: 3, drop: 
 export function settle(settings: SettleSettings, settlement: Settlement): Promise<Settled> {
   const { delivery, decision } = settlement;
   const most = MOST_SENDS[decision.type];
+  if (delivery.isLost) return Promise.resolve("lease_over");
   switch (decision.type) {
     case "done":
       return new Promise((onEnd) => acknowledgeDone(settings, delivery, onEnd));
@@ -41,11 +40,10 @@ export function settle(settings: SettleSettings, settlement: Settlement): Promis
 
 /** A work queue removes what is terminated: the copy is stored first. */
 async function bury(settings: SettleSettings, { delivery, death }: Settlement): Promise<Settled> {
-  if (leaseIsOver(settings, delivery.receivedAtMs)) return "lease_over";
+  if (leaseIsOver(settings, delivery.leaseFromMs)) return "lease_over";
   const copy = await copyToDeadLetters(settings.deadLetters, { delivery, death: death() });
-  if (copy.stored) return confirm(settings, { delivery, verb: TERM, most: MOST_SENDS.dead });
-  await confirm(settings, { delivery, verb: nak(NOT_COPIED_DELAY_MS), most: MOST_SENDS.retry });
-  return "not_copied";
+  if (delivery.isLost) return "lease_over"; // whoever has it now makes the same copy, and ends it
+  return copy.stored ? confirm(settings, { delivery, verb: TERM, most: MOST_SENDS.dead }) : "not_copied";
 }
 
 /** The commonest settlement, without a promise: `onEnd` is called once, with how it ended. */
@@ -54,16 +52,17 @@ export function acknowledgeDone(
   delivery: Delivery,
   onEnd: (end: Acknowledged) => void,
 ): void {
-  const { ackSubject: subject, receivedAtMs } = delivery;
-  new PendingAck(settings, { subject, verb: ACK, receivedAtMs, most: MOST_SENDS.done, onEnd });
+  const { ackSubject: subject, leaseFromMs } = delivery;
+  if (delivery.isLost) onEnd("lease_over");
+  else new PendingAck(settings, { subject, verb: ACK, leaseFromMs, most: MOST_SENDS.done, onEnd });
 }
 
 function confirm(
   settings: SettleSettings,
   { delivery, verb, most }: { readonly delivery: Delivery; readonly verb: string | Uint8Array; readonly most: number },
 ): Promise<Acknowledged> {
-  const { ackSubject: subject, receivedAtMs } = delivery;
+  const { ackSubject: subject, leaseFromMs } = delivery;
   return new Promise((onEnd) => {
-    new PendingAck(settings, { subject, verb, receivedAtMs, most, onEnd });
+    new PendingAck(settings, { subject, verb, leaseFromMs, most, onEnd });
   });
 }

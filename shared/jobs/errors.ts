@@ -54,6 +54,17 @@ export class UnknownSinkError extends JobsError {
   }
 }
 
+/** The lease of a message could not be kept: it may be in other hands, and what this run does is ignored. */
+export class LeaseLostError extends JobsError {
+  override readonly name = "LeaseLostError";
+  readonly code = "LEASE_LOST";
+  readonly retryable = true;
+
+  constructor() {
+    super("the lease of the message could not be renewed in time");
+  }
+}
+
 /** A worker has to stop before the run ended: the message is given back, and the run's result ignored. */
 export class WorkerStoppingError extends JobsError {
   override readonly name = "WorkerStoppingError";

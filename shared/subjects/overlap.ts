@@ -13,6 +13,11 @@ export function isValidSubject(subject: string): boolean {
   return tokens.every((token, index) => isValidToken(token, index === tokens.length - 1));
 }
 
+/** Whether a message can have it: a valid subject without wildcards. */
+export function isPlainSubject(subject: string): boolean {
+  return isValidSubject(subject) && !subject.split(".").some((token) => token === "*" || token === ">");
+}
+
 /** Whether some literal subject matches both. */
 export function subjectsOverlap(a: string, b: string): boolean {
   const left = a.split(".");

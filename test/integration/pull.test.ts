@@ -30,7 +30,7 @@ async function setup(t: Parameters<typeof startNats>[0], options: QueueOptions =
       >;
       const pull = new Pull(
         queue.connection,
-        { stream: queue.stream, durable: queue.durable, prefetch: 10, noWait: false, ...settings },
+        { stream: queue.stream, durable: queue.durable, prefetch: () => 10, noWait: false, ...settings },
         {
           delivered: (delivery) => void seen.deliveries.push(delivery),
           exhausted: (nothing) => void seen.exhausted.push(nothing),
@@ -70,7 +70,7 @@ test("no more is held than the prefetch allows, and released messages make room"
   const { put, pull, connection, consumer } = await setup(t);
   for (let index = 0; index < 25; index++) await put(`m${index}`);
 
-  const { pull: open, deliveries } = pull({ prefetch: 10 });
+  const { pull: open, deliveries } = pull({ prefetch: () => 10 });
 
   await eventually(() => assert.equal(deliveries.length, 10));
   assert.equal((await consumer()).num_ack_pending, 10);
@@ -157,7 +157,7 @@ test("pulling goes on when the server was killed and came back", async (t) => {
   const deliveries: Delivery[] = [];
   const pull = new Pull(
     queue.connection,
-    { stream: "JOBS", durable: "work", prefetch: 10, noWait: false },
+    { stream: "JOBS", durable: "work", prefetch: () => 10, noWait: false },
     { delivered: (delivery) => void deliveries.push(delivery), exhausted() {}, trouble() {}, returned() {} },
     () => performance.now(),
   );

@@ -26,7 +26,7 @@ async function setup(t: Parameters<typeof startNats>[0]): Promise<Setup> {
   const queue = await makeQueue(await startNats(t), { ackWaitMs: 30_000 });
   const deliveries: Delivery[] = [];
   const observer = { delivered: (d: Delivery) => void deliveries.push(d), exhausted() {}, trouble() {}, returned() {} };
-  const settings = { stream: "JOBS", durable: "work", prefetch: 10, noWait: false };
+  const settings = { stream: "JOBS", durable: "work", prefetch: () => 10, noWait: false };
   const pull = new Pull(queue.connection, settings, observer, () => performance.now());
   t.after(() => pull.close());
   return {
@@ -109,7 +109,7 @@ test("a death settled twice is stored once", async (t) => {
   assert.equal(await messages("DEAD"), 1);
 });
 
-test("when the dead-letter stream is away the message is handed back, never terminated", async (t) => {
+test("when the dead-letter stream is away nothing is said about the message", async (t) => {
   const { deliver, settle, acks, jsm, messages } = await setup(t);
   await jsm.streams.delete("DEAD");
 
@@ -117,7 +117,7 @@ test("when the dead-letter stream is away the message is handed back, never term
 
   assert.equal(settled, "not_copied");
   assert.equal(await messages(), 1);
-  await eventually(() => assert.match(acks[0] ?? "", /^-NAK \{"delay":\d+\}$/));
+  assert.deepEqual(acks, []);
 });
 
 test("a dead message as large as the server takes is kept cut, with its size and digest", async (t) => {
@@ -150,7 +150,7 @@ test("a dead message whose headers fill the server's limit of 64 kB is kept with
 test("after the lease nothing is sent: the message may be in other hands", async (t) => {
   const { deliver, settle, acks, messages } = await setup(t);
   const delivery = await deliver("a");
-  const late = { now: () => delivery.receivedAtMs + 30_001 };
+  const late = { now: () => delivery.leaseFromMs + 30_001 };
 
   const settled = [
     await settle(delivery, { type: "done" }, late),

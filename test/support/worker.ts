@@ -46,6 +46,7 @@ export async function makeWorkerBench(t: TestContext, bench: BenchOptions = {}):
   const options: OpenJobsOptions = {
     config: parseConfig(yaml(nats.url, job), "test.yaml", {}),
     file: "test.yaml",
+    worker: "test-worker",
     only: null,
     loadHandler: async () => handler ?? Promise.reject(new Error("the test has no handler")),
     connect: () => nats.connect(),

@@ -86,13 +86,16 @@ function growth({ before, after }: Evidence, stream: string): number | null {
 }
 
 function streamTerms(evidence: Evidence, name: string): StreamTerms {
-  const { config, bridge } = evidence;
+  const { config, bridge, jobs } = evidence;
   const feeding = [...bridge.ingests].filter(([ingest]) => config.ingest[ingest]?.to.includes(name));
   const counters = bridge.streams.get(name);
   const overload = feeding.reduce((sum, [, ingest]) => sum + ingest.overload, 0);
   return {
     name,
     received: feeding.reduce((sum, [, { received }]) => sum + received, 0),
+    released: [...jobs]
+      .filter(([job]) => config.jobs[job]?.stream === name)
+      .reduce((sum, [, { released }]) => sum + released, 0),
     stored: growth(evidence, name),
     duplicate: counters?.duplicate ?? 0,
     rejected: addTallies(feeding.map(([, { rejected }]) => rejected)),
@@ -126,10 +129,13 @@ function positionTerms(evidence: Evidence, name: string): JobTerms {
   return { name, stored, ...positions, ...settledBy(evidence, [name]) };
 }
 
-function settledBy({ jobs }: Evidence, names: readonly string[]): Pick<JobTerms, "done" | "dropped" | "dead"> {
-  const sum = (outcome: "done" | "dropped" | "dead") =>
+function settledBy(
+  { jobs }: Evidence,
+  names: readonly string[],
+): Pick<JobTerms, "done" | "dropped" | "dead" | "parked"> {
+  const sum = (outcome: "done" | "dropped" | "dead" | "parked") =>
     names.reduce((total, name) => total + (jobs.get(name)?.settled[outcome] ?? 0), 0);
-  return { done: sum("done"), dropped: sum("dropped"), dead: sum("dead") };
+  return { done: sum("done"), dropped: sum("dropped"), dead: sum("dead"), parked: sum("parked") };
 }
 
 function targetTerms(evidence: Evidence, sink: string): TargetTerms[] {

@@ -30,6 +30,8 @@ export interface StreamTerms {
   readonly name: string;
   /** By the ingests that name the stream. */
   readonly received: number;
+  /** Messages that had waited for a long delay and were put back. */
+  readonly released: number;
   /** Last sequence at the end less that at the start, from stream info; null when that could not be read at the end. */
   readonly stored: number | null;
   /** PubAcks that said so. */
@@ -48,6 +50,8 @@ export interface JobTerms {
   readonly done: number;
   readonly dropped: number;
   readonly dead: number;
+  /** Moved out to wait for a long delay. */
+  readonly parked: number;
   /** Messages not done at the end, from stream info. */
   readonly left: number | null;
 }
@@ -126,10 +130,10 @@ function refusalEquation(code: string, hostile: number, rejected: number): Equat
   };
 }
 
-function streamEquation({ name, received, stored, duplicate, rejected, shed }: StreamTerms): Equation {
+function streamEquation({ name, received, released, stored, duplicate, rejected, shed }: StreamTerms): Equation {
   return {
     title: `stream ${name}`,
-    left: [{ name: "received", count: received }],
+    left: [{ name: "received", count: received }, ...unlessNone("released", released)],
     right: [
       { name: "stored", count: stored },
       { name: "duplicate", count: duplicate },
@@ -139,7 +143,7 @@ function streamEquation({ name, received, stored, duplicate, rejected, shed }: S
   };
 }
 
-function jobEquation({ name, before, stored, done, dropped, dead, left }: JobTerms): Equation {
+function jobEquation({ name, before, stored, done, dropped, dead, parked, left }: JobTerms): Equation {
   return {
     title: `job ${name}`,
     left: [
@@ -150,9 +154,15 @@ function jobEquation({ name, before, stored, done, dropped, dead, left }: JobTer
       { name: "done", count: done },
       { name: "dropped", count: dropped },
       { name: "dead", count: dead },
+      ...unlessNone("parked", parked),
       { name: "left", count: left },
     ],
   };
+}
+
+/** A term that most runs have no use for is not shown while it is zero. */
+function unlessNone(name: string, count: number): readonly Term[] {
+  return count === 0 ? [] : [{ name, count }];
 }
 
 function targetEquation({ name, outputs, stored, duplicate }: TargetTerms): Equation {

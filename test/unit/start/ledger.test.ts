@@ -12,9 +12,17 @@ function makeTerms(changes: Partial<LedgerTerms> = {}): LedgerTerms {
     disconnects: 0,
     rejected,
     streams: [
-      { name: "registrations", received: 1_000, stored: 975, duplicate: 1, rejected, shed: { buffer_full: 4 } },
+      {
+        name: "registrations",
+        received: 1_000,
+        released: 0,
+        stored: 975,
+        duplicate: 1,
+        rejected,
+        shed: { buffer_full: 4 },
+      },
     ],
-    jobs: [{ name: "republish", before: 5, stored: 975, done: 970, dropped: 2, dead: 3, left: 5 }],
+    jobs: [{ name: "republish", before: 5, stored: 975, done: 970, dropped: 2, dead: 3, parked: 0, left: 5 }],
     targets: [{ name: "inventory", outputs: 970, stored: 968, duplicate: 2 }],
     ...changes,
   };
@@ -39,6 +47,18 @@ test("books that add up are balanced", () => {
     "ok  republished to inventory: outputs 970 = stored 968 + duplicate 2",
     "balanced",
   ]);
+});
+
+test("messages that wait outside their queue for a long delay are accounted for on both ways", () => {
+  const { lines, balanced } = ledger(
+    makeTerms({
+      streams: [{ ...stream, released: 7, stored: 982 }],
+      jobs: [{ ...job, stored: 982, parked: 7 }],
+    }),
+  );
+
+  assert.equal(balanced, true, lines.join("\n"));
+  assert.match(lines.join("\n"), /received 1 000 \+ released 7 = stored 982 .*\n.* \+ dead 3 \+ parked 7 \+ left 5/);
 });
 
 const failures: readonly { readonly name: string; readonly terms: Partial<LedgerTerms>; readonly says: RegExp }[] = [

@@ -1,0 +1,15 @@
+/** Something that pulls messages of one durable consumer until it is stopped. */
+export interface Consumer {
+  /** Messages taken and not settled yet. */
+  readonly held: number;
+  /** Why nothing can be pulled right now; null when it can. */
+  readonly trouble: string | null;
+  /** A drain found nothing more and has settled everything it took. Never resolves for a worker. */
+  readonly emptied: Promise<void>;
+  /** Resolves when `stop` has ended. */
+  readonly stopped: Promise<void>;
+  disconnected(): void;
+  reconnected(): void;
+  /** Stops within `deadlineMs`; resolves with the number of messages still unsettled then. */
+  stop(deadlineMs: number): Promise<number>;
+}

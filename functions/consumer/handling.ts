@@ -1,0 +1,281 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Acknowledged } from "../../shared/jetstream/acknowledge.ts";
+import type { Death } from "../../shared/jetstream/dead-letter.ts";
+import type { Delivery } from "../../shared/jetstream/delivery.ts";
+import { acknowledgeDone, type SettleSettings, settle } from "../../shared/jetstream/settle.ts";
+import { LeaseLostError } from "../../shared/jobs/errors.ts";
+import type { Decision } from "../../shared/jobs/outcome.ts";
+import type { SettledOutcome } from "./events.ts";
+import type { Parking } from "./parking.ts";
+import { Run, type RunEnd, type RunSettings } from "./run.ts";
+import type { RunMark, RunRecords } from "./run-records.ts";
+import { RunningSet } from "./running-set.ts";
+
+export interface HandlingSettings extends RunSettings, SettleSettings {
+  readonly records: RunRecords;
+  /** Null: messages of this job never leave their queue for a delay. */
+  readonly parking: Parking | null;
+}
+
+/** What handling tells whoever holds the deliveries. */
+export interface HandlingObserver {
+  /** The message needs no lease and no room any more. Called once for each delivery. */
+  left(delivery: Delivery): void;
+  /** `acknowledging` has fallen. */
+  acknowledged(): void;
+}
+
+type Again = Extract<Decision, { readonly type: "retry" | "snooze" }>;
+type Final = Extract<Decision, { readonly type: "dead" | "drop" }>;
+
+/** A delivery and its run. */
+export interface Handled {
+  readonly delivery: Delivery;
+  readonly mark: RunMark;
+}
+
+interface Leaving {
+  readonly outcome: SettledOutcome;
+  readonly reason: string;
+}
+
+const COPY_AGAIN_MS = 1_000;
+const COPY_AGAIN_MAX_MS = 10_000;
+
+/** Takes deliveries in hand through their run to their settlement, whatever order they come in. */
+export class Handling {
+  readonly #settings: HandlingSettings;
+  readonly #observer: HandlingObserver;
+  readonly #running = new RunningSet();
+  #acknowledging = 0;
+  #stopping = false;
+
+  constructor(settings: HandlingSettings, observer: HandlingObserver) {
+    this.#settings = settings;
+    this.#observer = observer;
+  }
+
+  /** Messages whose ack is on the way: they hold nothing back. */
+  get acknowledging(): number {
+    return this.#acknowledging;
+  }
+
+  /** Runs under way. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** Runs the handler on a delivery and sees to its settlement. Resolves when its slot is free. Never rejects. */
+  async handle(delivery: Delivery): Promise<void> {
+    const mark = delivery.deliveryCount === 1 ? this.#settings.records.first(delivery) : await this.begin(delivery);
+    if (mark === null) return;
+    const end = await this.run({ delivery, mark });
+    this.conclude({ delivery, mark }, end);
+  }
+
+  /** What comes before the run of a message that was handed over before; null when there is to be none. */
+  async begin(delivery: Delivery): Promise<RunMark | null> {
+    const { records, job, onEvent } = this.#settings;
+    const begun = await records
+      .again(delivery, () => this.#isGivenUp(delivery))
+      .catch((error: unknown) => {
+        onEvent({ type: "records_unavailable", job: job.name, detail: String(error) });
+        return null;
+      });
+    if (delivery.isLost) return null;
+    if (begun === null) {
+      void this.#handBack(delivery);
+      return null;
+    }
+    if (begun.type === "taken") {
+      delivery.isLost = true;
+      this.lost(delivery);
+      return null;
+    }
+    if (begun.hasCrashed) onEvent({ type: "crashed", job: job.name });
+    if (begun.type === "run") return begun.mark;
+    const reason = begun.hasCrashed ? "CRASHED" : "ATTEMPTS_SPENT";
+    const detail = begun.hasCrashed ? "the process died during its last run, or lost the message" : "";
+    void this.#finish({ delivery, mark: begun.mark }, { type: "dead", reason, detail });
+    return null;
+  }
+
+  /** One run; ends by itself, or by `stop`, `expire` or `lost`. */
+  async run({ delivery, mark }: Handled): Promise<RunEnd> {
+    const { now, job, onEvent } = this.#settings;
+    const startedAt = now();
+    const run = new Run(this.#settings, delivery, mark.attempt);
+    this.#running.add(run);
+    const end = await run.start(startedAt, job.timeoutMs);
+    this.#running.delete(run);
+    onEvent({ type: "ran", job: job.name, runMs: now() - startedAt });
+    return end;
+  }
+
+  /** Settles what a run has decided; the settlement goes on by itself. */
+  conclude(handled: Handled, end: RunEnd): void {
+    if (end === "lost") return;
+    if (end === "returned") void this.giveBack(handled);
+    else if (end.type === "done") this.#acknowledge(handled, "done");
+    else if (end.type === "dead" || end.type === "drop") void this.#finish(handled, end);
+    else void this.#again(handled, end);
+  }
+
+  /** Hands back a message that no run has begun on. */
+  async #handBack(delivery: Delivery): Promise<void> {
+    const decision = { type: "retry", delayMs: 0, reason: "" } as const;
+    const end = await settle(this.#settings, { delivery, decision, death: neverDead });
+    this.#settled(delivery, { outcome: "returned", reason: "" }, end);
+  }
+
+  /** Gives a message back at no cost, because the worker stops or pauses. Without a mark no run has begun. */
+  async giveBack({ delivery, mark }: { readonly delivery: Delivery; readonly mark: RunMark | null }): Promise<void> {
+    if (mark !== null && !(await this.#leave({ delivery, mark }, false))) return;
+    await this.#handBack(delivery);
+  }
+
+  /** The lease of a message is lost: its run, if there is one, is ended, and nothing is said about it. */
+  lost(delivery: Delivery): void {
+    for (const run of this.#running.all()) if (run.delivery === delivery) run.lose(new LeaseLostError());
+    this.#settings.onEvent({ type: "lease_over", job: this.#settings.job.name });
+    this.#observer.left(delivery);
+  }
+
+  /** Ends runs whose time is over. */
+  expire(): void {
+    const now = this.#settings.now();
+    for (const run of this.#running.all()) run.expire(now);
+  }
+
+  /** From now on nothing is waited for that does not answer. */
+  stop(): void {
+    this.#stopping = true;
+  }
+
+  /** Ends all runs; their messages are given back. */
+  abort(): void {
+    for (const run of this.#running.all()) run.stop();
+  }
+
+  async #again(handled: Handled, decision: Again): Promise<void> {
+    const { delivery, mark } = handled;
+    const isCounted = decision.type === "retry";
+    if (await this.#park(handled, decision)) {
+      if (!delivery.isLost) this.#acknowledge(handled, "parked");
+      return;
+    }
+    if (!(await this.#leave({ delivery, mark }, isCounted))) return;
+    const end = await settle(this.#settings, { delivery, decision, death: neverDead });
+    const reason = decision.type === "retry" ? decision.reason : "";
+    this.#settled(delivery, { outcome: isCounted ? "retried" : "snoozed", reason }, end);
+  }
+
+  async #park({ delivery, mark }: Handled, { delayMs, type }: Again): Promise<boolean> {
+    const { parking } = this.#settings;
+    if (parking === null || !parking.takes(delayMs)) return false;
+    return parking.park(delivery, { delayMs, attempt: mark.attempt, isCounted: type === "retry" });
+  }
+
+  /** Writes down what the message has spent. False when it is in other hands, or nobody can tell. */
+  async #leave({ delivery, mark }: Handled, isCounted: boolean): Promise<boolean> {
+    const { job, onEvent } = this.#settings;
+    try {
+      if (await mark.leave(isCounted, () => this.#isGivenUp(delivery))) return !delivery.isLost;
+      if (delivery.isLost) return false;
+      delivery.isLost = true;
+      this.lost(delivery);
+      return false;
+    } catch (error) {
+      // The message goes back all the same: a run that is counted once too little is better than a message that waits.
+      if (!delivery.isLost) onEvent({ type: "records_unavailable", job: job.name, detail: String(error) });
+      return !delivery.isLost;
+    }
+  }
+
+  #isGivenUp(delivery: Delivery): boolean {
+    return delivery.isLost || this.#stopping;
+  }
+
+  /** Dead or dropped. A dead letter that cannot be stored is held and tried again: backpressure, not loss. */
+  async #finish(handled: Handled, decision: Final): Promise<void> {
+    const { delivery, mark } = handled;
+    const { job, onEvent, log } = this.#settings;
+    const death = (): Death => this.#death(handled, decision);
+    for (let waitMs = COPY_AGAIN_MS; ; waitMs = Math.min(waitMs * 2, COPY_AGAIN_MAX_MS)) {
+      const end = await settle(this.#settings, { delivery, decision, death });
+      if (end !== "not_copied") {
+        if (decision.type === "dead") {
+          const { reason, detail } = decision;
+          log.warn({ reason, detail, sequence: delivery.streamSequence, settled: end }, "message is dead");
+        }
+        if (end === "confirmed") mark.forget();
+        this.#settled(
+          delivery,
+          { outcome: decision.type === "dead" ? "dead" : "dropped", reason: decision.reason },
+          end,
+        );
+        return;
+      }
+      onEvent({ type: "dead_letter_failed", job: job.name });
+      await this.#wait(waitMs);
+      if (delivery.isLost) return;
+      if (!this.#stopping) continue;
+      if (await this.#leave({ delivery, mark }, true)) await this.#handBack(delivery);
+      return;
+    }
+  }
+
+  /** Ends early when the worker is to stop. */
+  async #wait(ms: number): Promise<void> {
+    const until = this.#settings.now() + ms;
+    while (!this.#stopping && this.#settings.now() < until) await pause(Math.min(ms, 50));
+  }
+
+  /** Its ack is on the way and needs neither slot nor lease, so the next message may come meanwhile. */
+  #acknowledge({ delivery, mark }: Handled, outcome: "done" | "parked"): void {
+    const storedAtMs = delivery.timestampMs;
+    this.#acknowledging += 1;
+    this.#observer.left(delivery);
+    acknowledgeDone(this.#settings, delivery, (end) => {
+      this.#acknowledging -= 1;
+      if (end === "confirmed") mark.forget();
+      this.#tell(end, { outcome, reason: "", storedAtMs });
+      this.#observer.acknowledged();
+    });
+  }
+
+  #settled(delivery: Delivery, leaving: Leaving, end: Acknowledged | "not_copied"): void {
+    if (delivery.isLost || end === "not_copied") return; // told when it was lost
+    this.#tell(end, { ...leaving, storedAtMs: delivery.timestampMs });
+    this.#observer.left(delivery);
+  }
+
+  #tell(end: Acknowledged, { outcome, reason, storedAtMs }: Leaving & { readonly storedAtMs: number }): void {
+    const { job, onEvent, wallNow } = this.#settings;
+    if (end === "unconfirmed") onEvent({ type: "ack_unconfirmed", job: job.name, outcome });
+    else if (end === "lease_over") onEvent({ type: "lease_over", job: job.name });
+    else {
+      const latencyMs = Math.max(0, wallNow() - storedAtMs);
+      onEvent({ type: "settled", job: job.name, outcome, reason, latencyMs });
+    }
+  }
+
+  #death({ mark }: Handled, decision: Final): Death {
+    const { job, wallNow } = this.#settings;
+    const detail = decision.type === "dead" ? decision.detail : "";
+    const diedAt = new Date(wallNow());
+    return {
+      job: job.name,
+      handler: job.handler.name,
+      reason: decision.reason,
+      detail,
+      attempts: mark.attempt.number,
+      firstRunAt: mark.attempt.firstRunAt ?? diedAt,
+      diedAt,
+    };
+  }
+}
+
+function neverDead(): Death {
+  throw new RangeError("only a dead message is copied");
+}

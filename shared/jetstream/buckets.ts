@@ -1,0 +1,83 @@
+import { type KV, type NatsConnection, StorageType } from "nats";
+import { errCodeOf } from "./api-error.ts";
+
+/** A key-value bucket as it should be. */
+export interface BucketSpec {
+  readonly name: string;
+  readonly storage: "file" | "memory";
+  readonly replicas: number;
+  /** 0: entries stay. */
+  readonly maxAgeMs: number;
+}
+
+export interface BucketEntry {
+  readonly text: string;
+  readonly revision: number;
+  /** When the server stored it, milliseconds since 1970 by its clock. */
+  readonly storedAtMs: number;
+}
+
+const WRONG_LAST_SEQUENCE = 10071;
+const TIMEOUT_MS = 5_000;
+
+/**
+ * One bucket. Reads ask the leader: a mark that was just written must be seen, and a copy may lag behind. Every call rejects
+ * with the client's error when the server does not answer.
+ */
+export class Bucket {
+  readonly name: string;
+  readonly #kv: KV;
+  readonly #connection: NatsConnection;
+
+  private constructor(connection: NatsConnection, name: string, kv: KV) {
+    this.#connection = connection;
+    this.name = name;
+    this.#kv = kv;
+  }
+
+  /** Makes the bucket when it is missing; one that exists is taken as it is. */
+  static async open(connection: NatsConnection, spec: BucketSpec): Promise<Bucket> {
+    const kv = await connection.jetstream({ timeout: TIMEOUT_MS }).views.kv(spec.name, {
+      history: 1,
+      ttl: spec.maxAgeMs,
+      storage: spec.storage === "file" ? StorageType.File : StorageType.Memory,
+      replicas: spec.replicas,
+      allow_direct: false,
+    });
+    return new Bucket(connection, spec.name, kv);
+  }
+
+  /** The client's view of the bucket, for watching. */
+  get kv(): KV {
+    return this.#kv;
+  }
+
+  async get(key: string): Promise<BucketEntry | null> {
+    const entry = await this.#kv.get(key);
+    if (entry === null || entry.operation !== "PUT") return null;
+    return { text: entry.string(), revision: entry.revision, storedAtMs: entry.created.getTime() };
+  }
+
+  /** Writes over whatever is there; resolves with the revision. */
+  put(key: string, text: string): Promise<number> {
+    return this.#kv.put(key, text);
+  }
+
+  /** `revision` 0: the key must not exist. Resolves with the new revision; null when somebody else was faster. */
+  async swap(key: string, text: string, revision: number): Promise<number | null> {
+    try {
+      return revision === 0 ? await this.#kv.create(key, text) : await this.#kv.update(key, text, revision);
+    } catch (error) {
+      if (errCodeOf(error) === WRONG_LAST_SEQUENCE) return null;
+      throw error;
+    }
+  }
+
+  /** Removes an entry and leaves no marker behind. Null: whatever revision is there. */
+  async remove(key: string, revision: number | null): Promise<void> {
+    const found = revision ?? (await this.get(key))?.revision;
+    if (found === undefined) return;
+    const request = JSON.stringify({ seq: found, no_erase: true });
+    await this.#connection.request(`$JS.API.STREAM.MSG.DELETE.KV_${this.name}`, request, { timeout: TIMEOUT_MS });
+  }
+}
