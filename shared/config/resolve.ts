@@ -163,7 +163,8 @@ function keptSpec(section: KeptSettings): StreamSpec {
 
 /** The server's own default: a copy sent again because its PubAck was lost comes within seconds. */
 const KEPT_WINDOW_MS = 120_000;
-const DELAYED_ACK_WAIT_MS = 30_000;
+/** A message is judged within milliseconds; after a crash of the server this is how late it may come back. */
+const DELAYED_ACK_WAIT_MS = 10_000;
 /** A worker that has said nothing for so long is not there any more. */
 const WORKER_REPORT_MAX_AGE_MS = 60_000;
 
