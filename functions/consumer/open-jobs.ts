@@ -144,6 +144,7 @@ export class OpenJobs {
 
   async close(): Promise<void> {
     this.lag.close();
+    for (const { clock } of this.states.values()) clock.close();
     for (const sink of this.#sinks.values()) await sink[Symbol.asyncDispose]();
     await this.connections.close();
   }

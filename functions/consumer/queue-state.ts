@@ -56,7 +56,7 @@ async function openQueueState(options: QueueStateOptions, name: string): Promise
       ensureConsumer(jsm, delayedConsumerSpec(config), { apply }),
     ),
   ]);
-  const clock = await ServerClock.read(workers, worker, options);
+  const clock = await ServerClock.start(workers, worker, options);
   const delayed = { channel, stream: config.delayed.name, subjectPrefix: config.delayed.name };
   return { connection: name, channel, runs, state, workers, delayed, clock };
 }

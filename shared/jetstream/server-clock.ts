@@ -7,45 +7,78 @@ export interface ClockSource {
   readonly wallNow: () => number;
 }
 
+interface Reading {
+  /** The server's time less the monotonic clock. */
+  readonly offsetMs: number;
+  /** Half the round trip: how far off the time may be. */
+  readonly uncertaintyMs: number;
+  /** This machine's wall clock less the server's. */
+  readonly skewMs: number;
+}
+
+/** Monotonic clocks of two machines part by some milliseconds an hour, and stand still while a machine sleeps. */
+const READ_EVERY_MS = 60_000;
+
 /**
- * The server's time, read once and carried on by the monotonic clock: a step of this machine's wall clock moves nothing.
- * Delays that outlive a process are told in it, because another machine will wait for their end.
+ * The server's time, read now and then and carried on by the monotonic clock: a step of this machine's wall clock moves
+ * nothing. Delays that outlive a process are told in it, because another machine will wait for their end.
  */
 export class ServerClock {
-  readonly #now: () => number;
-  readonly #offsetMs: number;
-  /** Half the round trip of the reading: how far off the time may be, milliseconds. */
-  readonly uncertaintyMs: number;
-  /** This machine's wall clock less the server's, at the reading. */
-  readonly skewMs: number;
+  readonly #source: ClockSource;
+  readonly #timer: NodeJS.Timeout;
+  #reading: Reading;
 
-  private constructor({ now }: ClockSource, reading: { offsetMs: number; uncertaintyMs: number; skewMs: number }) {
-    this.#now = now;
-    this.#offsetMs = reading.offsetMs;
-    this.uncertaintyMs = reading.uncertaintyMs;
-    this.skewMs = reading.skewMs;
+  private constructor(source: ClockSource, first: Reading, read: () => Promise<Reading>) {
+    this.#source = source;
+    this.#reading = first;
+    this.#timer = setInterval(() => {
+      // A server that does not answer now is asked again; until then the last reading holds.
+      read().then(
+        (reading) => {
+          this.#reading = reading;
+        },
+        () => {},
+      );
+    }, READ_EVERY_MS);
+    this.#timer.unref();
   }
 
-  /** Writes a key of its own and reads when the server stored it. `name` keeps processes apart. */
-  static async read(bucket: Bucket, name: string, source: ClockSource): Promise<ServerClock> {
-    const key = `clock.${name}`;
-    const sentAt = source.now();
-    await bucket.put(key, "");
-    const answeredAt = source.now();
-    const wall = source.wallNow();
-    const stored = await bucket.get(key);
-    const middle = (sentAt + answeredAt) / 2;
-    const uncertaintyMs = (answeredAt - sentAt) / 2;
-    const serverAtAnswer = (stored?.storedAtMs ?? wall) + uncertaintyMs;
-    return new ServerClock(source, {
-      offsetMs: (stored?.storedAtMs ?? wall) - middle,
-      uncertaintyMs,
-      skewMs: wall - serverAtAnswer,
-    });
+  /** `name` keeps processes apart: each writes a key of its own to learn when the server stored it. */
+  static async start(bucket: Bucket, name: string, source: ClockSource): Promise<ServerClock> {
+    const read = () => readClock(bucket, name, source);
+    return new ServerClock(source, await read(), read);
   }
 
   /** Milliseconds since 1970 by the server's clock. */
   now(): number {
-    return this.#now() + this.#offsetMs;
+    return this.#source.now() + this.#reading.offsetMs;
   }
+
+  get uncertaintyMs(): number {
+    return this.#reading.uncertaintyMs;
+  }
+
+  get skewMs(): number {
+    return this.#reading.skewMs;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+async function readClock(bucket: Bucket, name: string, { now, wallNow }: ClockSource): Promise<Reading> {
+  const key = `clock.${name}`;
+  const sentAt = now();
+  await bucket.put(key, "");
+  const answeredAt = now();
+  const wall = wallNow();
+  const stored = await bucket.get(key);
+  const uncertaintyMs = (answeredAt - sentAt) / 2;
+  const storedAtMs = stored?.storedAtMs ?? wall - uncertaintyMs;
+  return {
+    offsetMs: storedAtMs - (sentAt + answeredAt) / 2,
+    uncertaintyMs,
+    skewMs: wall - (storedAtMs + uncertaintyMs),
+  };
 }
