@@ -6,6 +6,7 @@ import { RunRecords } from "../functions/consumer/run-records.ts";
 import { Bucket } from "../shared/jetstream/buckets.ts";
 import { JobConsumer } from "../functions/consumer/job-consumer.ts";
 import { observeLatency } from "../functions/consumer/metrics.ts";
+import { tracedBySdk } from "../functions/consumer/traced.ts";
 import { makeChannel } from "../shared/jetstream/channel.ts";
 import { defineHandler } from "../shared/jobs/handler.ts";
 import { createLogger } from "../shared/telemetry/log.ts";
@@ -46,6 +47,7 @@ export async function benchWorker(server: { readonly url: string }, count: numbe
       now,
       wallNow: Date.now,
       random: Math.random,
+      traced: tracedBySdk(),
       onEvent(event) {
         counters.observe(event);
         observe(event);

@@ -117,8 +117,8 @@ export class Bridge {
       const ingest = this.#ingest(name, settings.to);
       const connection = await this.#connections.get(settings.connection, "ingest");
       const { wallClock, clock } = this.#environment;
-      const subscription = await subscribeCore(connection, settings, ({ subject, data }) => {
-        ingest.receive({ subject, data, receivedAtMs: wallClock(), arrivedAt: clock.now() });
+      const subscription = await subscribeCore(connection, settings, ({ subject, data, headers }) => {
+        ingest.receive({ subject, data, headers, receivedAtMs: wallClock(), arrivedAt: clock.now() });
       });
       this.#subscriptions.push(subscription);
     }
@@ -129,7 +129,7 @@ export class Bridge {
     const targets = to.map((stream) => this.#target(stream));
     const counters = this.counters.ingests.get(name) ?? missing(name);
     const outlet = {
-      accept: (message: Parameters<typeof store>[0], arrival: Arrival) => store(message, targets, arrival.arrivedAt),
+      accept: (message: Parameters<typeof store>[0], arrival: Arrival) => store(message, targets, arrival),
       reject: (rejection: { code: string; detail: string }, arrival: Arrival) => {
         this.#rejections.rejected(name, rejection, arrival);
         const { subject, receivedAtMs, arrivedAt, data: body } = arrival;

@@ -15,6 +15,8 @@ export interface IngestSettings {
 export interface Arrival {
   readonly subject: string;
   readonly data: Uint8Array;
+  /** Headers of the wire; nothing proves them. */
+  headers(): readonly (readonly [name: string, value: string])[];
   /** Wall clock, milliseconds: what its age is judged by, once. */
   readonly receivedAtMs: number;
   /** Monotonic milliseconds. */

@@ -2,7 +2,9 @@ import type { ValidatedMessage } from "../../shared/choria/message.ts";
 import { adapterOutput } from "../../shared/choria/output.ts";
 import type { Lane } from "../../shared/jetstream/lane.ts";
 import type { SubjectTemplate } from "../../shared/subjects/template.ts";
+import { carriedTrace, type Headers, withTrace } from "../../shared/telemetry/trace-context.ts";
 import type { StreamCounters } from "./accounting/counters.ts";
+import type { Arrival } from "./ingest.ts";
 
 export type BodyForm = "envelope" | "payload";
 
@@ -14,13 +16,21 @@ export interface Target {
   readonly counters: StreamCounters;
 }
 
-/** Offers a proven message to every stream of its ingest. Streams are independent: each lane keeps or sheds by itself. */
-export function store(message: ValidatedMessage, targets: readonly Target[], arrivedAt: number): void {
+/**
+ * Offers a proven message to every stream of its ingest, with the trace it came with. Streams are independent: each lane
+ * keeps or sheds by itself.
+ */
+export function store(
+  message: ValidatedMessage,
+  targets: readonly Target[],
+  { arrivedAt, headers }: Pick<Arrival, "arrivedAt" | "headers">,
+): void {
+  const trace = carriedTrace(headers());
   const outputs = new Map<BodyForm, Output>();
   for (const { lane, subject, body, counters } of targets) {
     let output = outputs.get(body);
     if (output === undefined) {
-      output = encode(message, body);
+      output = encode(message, body, trace);
       outputs.set(body, output);
     }
     counters.accepted += 1;
@@ -36,11 +46,11 @@ export function store(message: ValidatedMessage, targets: readonly Target[], arr
 }
 
 interface Output {
-  readonly headers: readonly (readonly [string, string])[];
+  readonly headers: Headers;
   readonly body: Uint8Array;
 }
 
-function encode(message: ValidatedMessage, form: BodyForm): Output {
+function encode(message: ValidatedMessage, form: BodyForm, trace: Headers): Output {
   const { headers, body } = adapterOutput(message, form);
-  return { headers, body: typeof body === "string" ? Buffer.from(body) : body };
+  return { headers: withTrace(headers, trace), body: typeof body === "string" ? Buffer.from(body) : body };
 }

@@ -102,11 +102,13 @@ export class Handling {
 
   /** One run; ends by itself, or by `stop`, `expire` or `lost`. */
   async run({ delivery, mark }: Handled): Promise<RunEnd> {
-    const { now, job, onEvent } = this.#settings;
+    const { now, job, onEvent, traced } = this.#settings;
     const startedAt = now();
     const run = new Run(this.#settings, delivery, mark.attempt);
     this.#running.add(run);
-    const end = await run.start(startedAt, job.timeoutMs);
+    const end = await traced.run({ job: job.name, delivery, attempt: mark.attempt.number }, () =>
+      run.start(startedAt, job.timeoutMs),
+    );
     this.#running.delete(run);
     onEvent({ type: "ran", job: job.name, runMs: now() - startedAt });
     return end;

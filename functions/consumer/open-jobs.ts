@@ -25,6 +25,7 @@ import { Releaser } from "./releaser.ts";
 import { type JobChoice, resolveJobs } from "./resolve-jobs.ts";
 import type { Unwrap } from "./run.ts";
 import { RunRecords } from "./run-records.ts";
+import { tracedBySdk } from "./traced.ts";
 
 export interface OpenJobsOptions extends JobChoice {
   /** Names this process among all workers: letters, digits, "_" and "-". */
@@ -186,6 +187,7 @@ async function openJob(parts: Parts, job: Job): Promise<Opened> {
     now: monotonic,
     wallNow: Date.now,
     random: Math.random,
+    traced: tracedBySdk(),
   };
 }
 

@@ -9,6 +9,7 @@ import type { JobObserver } from "./events.ts";
 import type { Job } from "./job.ts";
 import { inputId } from "./message.ts";
 import type { RunAttempt } from "./run-attempt.ts";
+import type { Traced } from "./traced.ts";
 
 /** What every run of a job shares. */
 export interface RunTools {
@@ -16,6 +17,7 @@ export interface RunTools {
   readonly sinks: ReadonlyMap<string, Sink>;
   readonly log: Logger;
   readonly onEvent: JobObserver;
+  readonly traced: Traced;
 }
 
 interface RunFacts {
@@ -87,7 +89,9 @@ export class RunContext implements JobContext {
     if (this.#ended !== null) throw this.#ended;
     const sink = this.#tools.sinks.get(sinkName);
     if (sink === undefined) throw new UnknownSinkError(sinkName);
-    const receipt = await sink.write(this.#outbound(output, index), this.signal);
+    const { signal } = this;
+    const publish = { sink: sinkName, delivery: this.#delivery, message: this.#outbound(output, index) };
+    const receipt = await this.#tools.traced.publish(publish, (message) => sink.write(message, signal));
     this.#tools.onEvent({
       type: "published",
       job: this.#tools.job.name,

@@ -97,6 +97,7 @@ export class Run {
       if (stored !== null) await stored;
       this.#end?.(outcome.type === "done" ? outcome : decide(outcome, this.#standing()));
     } catch (error) {
+      this.#settings.traced.failed(error);
       this.#end?.(decideFailure(error, this.#standing()));
     }
   }

@@ -1,8 +1,10 @@
-import type { NatsConnection } from "nats";
+import type { Msg, NatsConnection } from "nats";
 
 export interface CoreMessage {
   readonly subject: string;
   readonly data: Uint8Array;
+  /** Every header with its values, read when asked for. Malformed ones, on which the client throws, count as none. */
+  headers(): readonly (readonly [name: string, value: string])[];
 }
 
 export interface CoreSubscription {
@@ -23,9 +25,25 @@ export async function subscribeCore(
   const subscription = connection.subscribe(subject, {
     queue,
     callback: (error, message) => {
-      if (error === null) onMessage({ subject: message.subject, data: message.data });
+      if (error === null) onMessage(coreMessage(message));
     },
   });
   await connection.flush();
   return { drain: () => subscription.drain() };
+}
+
+function coreMessage(message: Msg): CoreMessage {
+  return { subject: message.subject, data: message.data, headers: () => headersOf(message) };
+}
+
+const NONE: readonly (readonly [string, string])[] = [];
+
+function headersOf(message: Msg): readonly (readonly [string, string])[] {
+  try {
+    const headers = message.headers;
+    if (headers === undefined) return NONE;
+    return [...headers].flatMap(([name, values]) => values.map((value) => [name, value] as const));
+  } catch {
+    return NONE;
+  }
 }

@@ -11,7 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "shared/jobs": PURE,
   "shared/config": [...PURE, "shared/subjects/"], // pure too: the checks compare templates and filters
   "shared/subjects": PURE,
-  "shared/telemetry": ["node:", "pino", "prom-client"],
+  "shared/telemetry": ["node:", "pino", "prom-client", "@opentelemetry/api"],
   "shared/nats-server": ["node:"],
   "shared/time": [],
   "shared/jetstream": ["node:", "nats", "shared/jobs/", "shared/telemetry/"],

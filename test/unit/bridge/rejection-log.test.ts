@@ -9,7 +9,13 @@ function makeLog() {
   return { lines, rejections: new RejectionLog(log) };
 }
 
-const makeArrival = (arrivedAt: number) => ({ subject: "a.b", data: new Uint8Array(), receivedAtMs: 0, arrivedAt });
+const makeArrival = (arrivedAt: number) => ({
+  subject: "a.b",
+  data: new Uint8Array(),
+  headers: () => [],
+  receivedAtMs: 0,
+  arrivedAt,
+});
 
 test("of a flood one line in ten seconds is logged for each code, with how many were left out", () => {
   const { lines, rejections } = makeLog();
