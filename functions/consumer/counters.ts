@@ -8,6 +8,8 @@ export interface JobCounters {
   /** Outputs that a sink confirmed; the second counts those among them that it held already. */
   published: number;
   publishedDuplicates: number;
+  /** Outputs that a sink may hold twice. */
+  publishedMaybeDuplicates: number;
   invalidInput: number;
   ackUnconfirmed: number;
   leaseOver: number;
@@ -25,6 +27,7 @@ export function createJobCounters(): JobCounters {
     settled: { done: 0, retried: 0, snoozed: 0, parked: 0, dead: 0, dropped: 0, returned: 0 },
     published: 0,
     publishedDuplicates: 0,
+    publishedMaybeDuplicates: 0,
     invalidInput: 0,
     ackUnconfirmed: 0,
     leaseOver: 0,
@@ -63,6 +66,7 @@ function count(counters: JobCounters, event: JobEvent): void {
     case "published":
       counters.published += 1;
       if (event.duplicate) counters.publishedDuplicates += 1;
+      if (event.maybeDuplicate) counters.publishedMaybeDuplicates += 1;
       return;
     case "invalid_input":
       counters.invalidInput += 1;

@@ -20,8 +20,14 @@ export type JobEvent =
       readonly reason: string;
       readonly latencyMs: number;
     }
-  /** An output was stored by a sink; `duplicate` when the sink held it already. */
-  | { readonly type: "published"; readonly job: string; readonly sink: string; readonly duplicate: boolean }
+  /** An output was stored by a sink; `duplicate`: it held it already, `maybeDuplicate`: it may hold it twice. */
+  | {
+      readonly type: "published";
+      readonly job: string;
+      readonly sink: string;
+      readonly duplicate: boolean;
+      readonly maybeDuplicate: boolean;
+    }
   /** The body did not fit the handler's schema: it is dead-lettered. */
   | { readonly type: "invalid_input"; readonly job: string }
   /** An acknowledgement was sent and never confirmed: the message may come again. */

@@ -37,6 +37,7 @@ const PER_JOB: readonly (readonly [MetricDefinition, Read])[] = [
   [METRICS.received, ({ received }) => received],
   [METRICS.published, ({ published }) => published],
   [METRICS.publishedDuplicates, ({ publishedDuplicates }) => publishedDuplicates],
+  [METRICS.publishedMaybeDuplicates, ({ publishedMaybeDuplicates }) => publishedMaybeDuplicates],
   [METRICS.invalidInput, ({ invalidInput }) => invalidInput],
   [METRICS.ackUnconfirmed, ({ ackUnconfirmed }) => ackUnconfirmed],
   [METRICS.leaseOver, ({ leaseOver }) => leaseOver],

@@ -16,6 +16,7 @@ import type { Logger } from "../../shared/telemetry/log.ts";
 import { WorkerConnections } from "./connections.ts";
 import type { Consumer } from "./consumer.ts";
 import type { JobObserver } from "./events.ts";
+import { guardSink } from "./guard-sink.ts";
 import type { Job } from "./job.ts";
 import { JobConsumer, type JobConsumerSettings } from "./job-consumer.ts";
 import { LoopLag } from "./loop-lag.ts";
@@ -80,7 +81,7 @@ export class OpenJobs {
       const channelOf = (name: string) => connections.get(name);
       const clocks = { now: monotonic, wallNow: Date.now };
       const states = await openQueueStates({ config, worker, apply, jobs: names, channelOf, ...clocks });
-      const sinks = await openSinks(config, connections);
+      const sinks = await openSinks(options, connections);
       const deadLetters = await openDeadLetters(config, connections);
       const most = config.worker.concurrency;
       const gate = most === undefined ? null : new PQueue({ concurrency: most });
@@ -209,11 +210,15 @@ function readerOf(config: Config, { connection, stream, subject }: Place): strin
   return null;
 }
 
-async function openSinks(config: Config, connections: WorkerConnections): Promise<ReadonlyMap<string, Sink>> {
+async function openSinks(
+  { config, apply }: OpenJobsOptions,
+  connections: WorkerConnections,
+): Promise<ReadonlyMap<string, Sink>> {
   const opened = Object.entries(config.sinks).map(async ([name, { to }]): Promise<[string, Sink]> => {
     const subject = compileTemplate(config.streams[to]?.subject ?? "");
     const channel = await connections.get(connectionOf(config, to));
-    return [name, jetStreamSink(channel, { name, stream: streamName(config, to), subject })];
+    const sink = jetStreamSink(channel, { name, stream: streamName(config, to), subject });
+    return [name, await guardSink(sink, { config, apply, channel })];
   });
   return new Map(await Promise.all(opened));
 }

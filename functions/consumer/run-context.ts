@@ -97,6 +97,7 @@ export class RunContext implements JobContext {
       job: this.#tools.job.name,
       sink: sinkName,
       duplicate: receipt.duplicate,
+      maybeDuplicate: receipt.maybeDuplicate ?? false,
     });
     return receipt;
   }

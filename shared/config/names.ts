@@ -30,6 +30,11 @@ export function jobConnections(
   return [...new Set(names)].filter((name) => name !== "");
 }
 
+/** The key-value bucket of a sink with `once`. */
+export function onceBucketName({ state }: Pick<Config, "state">, sink: string): string {
+  return `${state.prefix}_ONCE_${sink}`;
+}
+
 /** Key-value buckets that workers share, by what they hold. */
 export function bucketNames({ state }: Pick<Config, "state">) {
   const { prefix } = state;

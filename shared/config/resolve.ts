@@ -3,7 +3,7 @@ import type { BucketSpec } from "../jetstream/buckets.ts";
 import type { ConnectionCredentials, ConnectionSettings, ConsumerSpec, StreamSpec } from "../jetstream/spec.ts";
 import { compileTemplate } from "../subjects/template.ts";
 import { type ConfigFiles, type FileKey, FileReader } from "./files.ts";
-import { bucketNames, keptFilter, streamName } from "./names.ts";
+import { bucketNames, keptFilter, onceBucketName, streamName } from "./names.ts";
 import type { Config, ConnectionConfig, TrustConfig } from "./schema.ts";
 
 const NO_LIMIT = -1;
@@ -141,6 +141,14 @@ export function bucketSpecs(config: Pick<Config, "state">) {
     state: { name: names.state, storage, replicas, maxAgeMs: 0 },
     workers: { name: names.workers, storage, replicas, maxAgeMs: WORKER_REPORT_MAX_AGE_MS },
   } satisfies Record<string, BucketSpec>;
+}
+
+/** Where the ids that a sink has written are remembered; null for a sink without `once`. */
+export function onceBucketSpec(config: Pick<Config, "sinks" | "state">, sink: string): BucketSpec | null {
+  const { once } = entry(config.sinks, sink);
+  if (once === undefined) return null;
+  const { storage, replicas } = config.state;
+  return { name: onceBucketName(config, sink), storage, replicas, maxAgeMs: once };
 }
 
 type KeptSettings = Pick<Config["deadLetters"], "name" | "storage" | "replicas" | "maxBytes" | "maxAge">;

@@ -251,6 +251,11 @@ const sinkSchema = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("jetstream").describe("Republish into a JetStream stream."),
     to: z.string().describe("Name in `streams`: where messages go, under that stream's subject template."),
+    once: duration()
+      .optional()
+      .describe(
+        "How long written ids are remembered in a key-value bucket, at two more round trips an output. Default: the stream's duplicateWindow alone.",
+      ),
   }),
 ]);
 

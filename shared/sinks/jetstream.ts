@@ -4,6 +4,7 @@ import { publishTogether } from "../jetstream/publish-once.ts";
 import type { PubAckResult } from "../jetstream/puback.ts";
 import type { SubjectFacts, SubjectTemplate } from "../subjects/template.ts";
 import type { OutboundMessage, Receipt, Sink } from "./sink.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 export interface JetStreamSinkSettings {
   /** Name of the sink in the configuration. */
@@ -55,13 +56,4 @@ function receipt(sink: string, result: PubAckResult): Receipt {
   if (result.stored) return { duplicate: result.duplicate };
   if (result.failure === "too_large" || result.failure === "refused") throw new SinkRefusedError(sink, result.detail);
   throw new SinkUnavailableError(sink, { cause: new Error(`${result.failure}: ${result.detail}`) });
-}
-
-/** The publish itself cannot be taken back: what is aborted may be stored, and its repetition is a duplicate. */
-function unlessAborted<T>(pending: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    pending.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

@@ -9,9 +9,11 @@ export interface OutboundMessage {
   readonly body: Uint8Array;
 }
 
-/** `duplicate`: the target already held this id, so nothing new was stored. */
 export interface Receipt {
+  /** The target already held this id, so nothing new was stored. */
   readonly duplicate: boolean;
+  /** Stored, and perhaps for the second time: nobody knows what became of an earlier write of this id. */
+  readonly maybeDuplicate?: true;
 }
 
 export interface Sink extends AsyncDisposable {

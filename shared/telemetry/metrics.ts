@@ -60,6 +60,11 @@ export const WORKER_METRICS = {
   ),
   published: counter("job_published_total", ["job"], "Outputs a sink confirmed."),
   publishedDuplicates: counter("job_published_duplicate_total", ["job"], "Outputs the sink held already."),
+  publishedMaybeDuplicates: counter(
+    "job_published_maybe_duplicate_total",
+    ["job"],
+    "Outputs written again by a once-guard after a write whose end nobody knows.",
+  ),
   invalidInput: counter("job_invalid_input_total", ["job"], "Messages that did not fit the handler's schema."),
   ackUnconfirmed: counter("job_ack_unconfirmed_total", ["job"], "Acknowledgements the server never confirmed."),
   leaseOver: counter("job_lease_over_total", ["job"], "Messages whose lease ended before they were settled."),

@@ -4,7 +4,7 @@ import { context, trace } from "@opentelemetry/api";
 import { headers as makeHeaders } from "nats";
 import { Worker } from "../../functions/consumer/worker.ts";
 import { readAdapterOutput } from "../../shared/choria/output.ts";
-import { defineHandler, type JobContext, type Outcome } from "../../shared/jobs/handler.ts";
+import { dead, defineHandler, type JobContext, type Outcome, retryAfter } from "../../shared/jobs/handler.ts";
 import { createLogger } from "../../shared/telemetry/log.ts";
 import { bridgeConfig, REGISTRATION_SUBJECT, startTestBridge } from "../support/bridge.ts";
 import { eventually } from "../support/eventually.ts";
@@ -125,8 +125,8 @@ test("the runs of a message are siblings, and the failed ones say why", async (t
   const { send } = await setup(t, async () => {
     runs += 1;
     if (runs === 1) throw new Error("boom");
-    if (runs === 2) return { type: "retry", delayMs: 5 };
-    return { type: "dead", reason: "NO_SUCH_HOST" };
+    if (runs === 2) return retryAfter(5);
+    return dead("NO_SUCH_HOST");
   });
 
   await send({ traceparent: TRACEPARENT });

@@ -2,6 +2,7 @@ import type { Finding } from "../problem.ts";
 import { checkIngest } from "./ingest.ts";
 import { checkJobs } from "./jobs.ts";
 import type { Scope } from "./scope.ts";
+import { checkSinks } from "./sinks.ts";
 import { checkStream, checkStreamsTogether } from "./streams.ts";
 import { checkTrust } from "./trust.ts";
 
@@ -14,5 +15,6 @@ export function checkConfig(scope: Scope): readonly Finding[] {
     ...Object.entries(streams).flatMap(([name, stream]) => checkStream(scope, name, stream)),
     ...checkStreamsTogether(scope.config),
     ...checkJobs(scope.config),
+    ...checkSinks(scope.config),
   ];
 }

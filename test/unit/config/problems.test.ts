@@ -433,6 +433,13 @@ const CASES: readonly Case[] = [
     fix: /1m or more/,
   },
   {
+    name: "a sink that forgets its ids before a write can have ended",
+    given: { sinks: { nodes: { type: "jetstream", to: "nodes", once: "30s" } } },
+    path: "sinks.nodes.once",
+    problem: /shorter than a write and its retries/,
+    fix: /1m or more/,
+  },
+  {
     name: "two jobs on one work queue",
     given: { jobs: { republish, second: { stream: "inventory", sink: "nodes" } } },
     path: "jobs.second.stream",

@@ -1,0 +1,21 @@
+import { onceBucketSpec } from "../../shared/config/resolve.ts";
+import type { Config } from "../../shared/config/schema.ts";
+import type { Channel } from "../../shared/jetstream/channel.ts";
+import { openOnceBucket } from "../../shared/jetstream/once-bucket.ts";
+import { onceGuard } from "../../shared/sinks/once.ts";
+import type { Sink } from "../../shared/sinks/sink.ts";
+
+interface Surroundings {
+  readonly config: Config;
+  readonly apply: boolean;
+  /** Where the sink's target is, and its bucket. */
+  readonly channel: Channel;
+}
+
+/** The sink behind the guard that its `once` asks for; as it is without one. */
+export async function guardSink(sink: Sink, { config, apply, channel }: Surroundings): Promise<Sink> {
+  const spec = onceBucketSpec(config, sink.name);
+  if (spec === null) return sink;
+  const bucket = await openOnceBucket(channel.connection, spec, { apply });
+  return onceGuard(sink, bucket, { now: () => performance.now(), wallNow: Date.now });
+}
