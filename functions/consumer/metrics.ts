@@ -1,5 +1,6 @@
 import type { Registry } from "prom-client";
-import { type MetricDefinition, WORKER_METRICS } from "../../shared/telemetry/metrics.ts";
+import type { MetricDefinition } from "../../shared/telemetry/definition.ts";
+import { WORKER_METRICS } from "../../shared/telemetry/metrics.ts";
 import { exposeLatency, exposeSamples, observerOf, type Sample } from "../../shared/telemetry/registry.ts";
 import type { JobCounters } from "./counters.ts";
 import type { JobObserver } from "./events.ts";

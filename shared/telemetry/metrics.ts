@@ -1,23 +1,4 @@
-/** Every metric of choria-bridge in one table: docs/metrics.md is generated from it and a test holds them equal. */
-
-export interface MetricDefinition {
-  readonly name: string;
-  readonly type: "counter" | "gauge" | "histogram";
-  readonly help: string;
-  readonly labels: readonly string[];
-}
-
-function counter(name: string, labels: readonly string[], help: string): MetricDefinition {
-  return { name: `choria_bridge_${name}`, type: "counter", help, labels };
-}
-
-function gauge(name: string, labels: readonly string[], help: string): MetricDefinition {
-  return { name: `choria_bridge_${name}`, type: "gauge", help, labels };
-}
-
-function histogram(name: string, labels: readonly string[], help: string): MetricDefinition {
-  return { name: `choria_bridge_${name}`, type: "histogram", help, labels };
-}
+import { counter, gauge, histogram } from "./definition.ts";
 
 export const BRIDGE_METRICS = {
   received: counter("received_total", ["ingest"], "Messages received."),

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { LATENCY_BUCKETS_SECONDS, type MetricDefinition } from "./metrics.ts";
+import type { MetricDefinition } from "./definition.ts";
+import { LATENCY_BUCKETS_SECONDS } from "./metrics.ts";
 
 /** One value of a metric, with the values of its labels in the order of its definition. */
 export interface Sample {

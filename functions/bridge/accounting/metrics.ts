@@ -1,6 +1,7 @@
 import type { Registry } from "prom-client";
 import type { Lane } from "../../../shared/jetstream/lane.ts";
-import { BRIDGE_METRICS, type MetricDefinition } from "../../../shared/telemetry/metrics.ts";
+import type { MetricDefinition } from "../../../shared/telemetry/definition.ts";
+import { BRIDGE_METRICS } from "../../../shared/telemetry/metrics.ts";
 import { exposeSamples, type Sample } from "../../../shared/telemetry/registry.ts";
 import type { Bridge } from "../bridge.ts";
 import type { ConnectionCounters, IngestCounters, StreamCounters, Tally } from "./counters.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Registry } from "prom-client";
-import { BRIDGE_METRICS, WORKER_METRICS } from "../../../shared/telemetry/metrics.ts";
+import { BRIDGE_METRICS } from "../../../shared/telemetry/metrics.ts";
+import { METRIC_TABLES } from "../../../shared/telemetry/reference.ts";
 import { bucketsOf, bucketsSince, exposeLatency, exposeSamples, quantile } from "../../../shared/telemetry/registry.ts";
 
 test("numbers counted elsewhere are read at each scrape", async () => {
@@ -39,7 +40,7 @@ test("percentiles of what was counted since an earlier look leave the earlier on
 });
 
 test("metric names are unique and follow Prometheus' habits", () => {
-  const all = [...Object.values(BRIDGE_METRICS), ...Object.values(WORKER_METRICS)];
+  const all = Object.values(METRIC_TABLES).flatMap((table) => Object.values(table));
 
   assert.equal(new Set(all.map(({ name }) => name)).size, all.length);
   for (const { name, type } of all) {
