@@ -10,6 +10,9 @@ export interface JobCounters {
   publishedDuplicates: number;
   /** Outputs that a sink may hold twice. */
   publishedMaybeDuplicates: number;
+  /** Outputs that a sink did not confirm, by `sink/code`. */
+  readonly publishFailed: Record<string, number>;
+  readonly deadByReason: Record<string, number>;
   invalidInput: number;
   ackUnconfirmed: number;
   leaseOver: number;
@@ -28,6 +31,8 @@ export function createJobCounters(): JobCounters {
     published: 0,
     publishedDuplicates: 0,
     publishedMaybeDuplicates: 0,
+    publishFailed: {},
+    deadByReason: {},
     invalidInput: 0,
     ackUnconfirmed: 0,
     leaseOver: 0,
@@ -62,11 +67,15 @@ function count(counters: JobCounters, event: JobEvent): void {
       return;
     case "settled":
       counters.settled[event.outcome] += 1;
+      if (event.outcome === "dead") increase(counters.deadByReason, event.reason);
       return;
     case "published":
       counters.published += 1;
       if (event.duplicate) counters.publishedDuplicates += 1;
       if (event.maybeDuplicate) counters.publishedMaybeDuplicates += 1;
+      return;
+    case "publish_failed":
+      increase(counters.publishFailed, `${event.sink}/${event.code}`);
       return;
     case "invalid_input":
       counters.invalidInput += 1;
@@ -98,4 +107,8 @@ function count(counters: JobCounters, event: JobEvent): void {
     case "ran":
       return;
   }
+}
+
+function increase(counts: Record<string, number>, key: string): void {
+  counts[key] = (counts[key] ?? 0) + 1;
 }

@@ -27,7 +27,10 @@ export type JobEvent =
       readonly sink: string;
       readonly duplicate: boolean;
       readonly maybeDuplicate: boolean;
+      readonly writeMs: number;
     }
+  /** A sink did not confirm an output; `code`: of the error. */
+  | { readonly type: "publish_failed"; readonly job: string; readonly sink: string; readonly code: string }
   /** The body did not fit the handler's schema: it is dead-lettered. */
   | { readonly type: "invalid_input"; readonly job: string }
   /** An acknowledgement was sent and never confirmed: the message may come again. */

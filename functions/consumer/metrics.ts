@@ -1,20 +1,24 @@
 import type { Registry } from "prom-client";
 import type { MetricDefinition } from "../../shared/telemetry/definition.ts";
+import { JOB_QUEUE_METRICS } from "../../shared/telemetry/job-metrics.ts";
 import { WORKER_METRICS } from "../../shared/telemetry/metrics.ts";
 import { exposeLatency, exposeSamples, observerOf, type Sample } from "../../shared/telemetry/registry.ts";
 import type { JobCounters } from "./counters.ts";
 import type { JobObserver } from "./events.ts";
+import { exposeJobQueue } from "./job-queue-metrics.ts";
 import type { Worker } from "./worker.ts";
 
 const METRICS = WORKER_METRICS;
 
-/** Observes how long runs take and how long messages wait; pass it to the worker, whose other numbers are read at scrape. */
+/** Observes how long runs, messages and outputs take; pass it to the worker, whose other numbers are read at scrape. */
 export function observeLatency(registry: Registry): JobObserver {
   const observeRun = observerOf(exposeLatency(registry, METRICS.runSeconds));
   const observeSettled = observerOf(exposeLatency(registry, METRICS.latencySeconds));
+  const observeSink = observerOf(exposeLatency(registry, JOB_QUEUE_METRICS.sinkSeconds));
   return (event) => {
     if (event.type === "ran") observeRun(event.job, event.runMs / 1_000);
     else if (event.type === "settled") observeSettled(event.job, event.latencyMs / 1_000);
+    else if (event.type === "published") observeSink(event.sink, event.writeMs / 1_000);
   };
 }
 
@@ -30,6 +34,7 @@ export function exposeWorker(registry: Registry, worker: Worker): void {
   exposeSamples(registry, METRICS.settled, outcomes);
   exposeSamples(registry, METRICS.held, () => [{ labels: [], value: worker.held }]);
   for (const [definition, read] of PER_JOB) exposeSamples(registry, definition, () => perJob(jobs, read));
+  exposeJobQueue(registry, worker);
 }
 
 type Read = (counters: JobCounters) => number;

@@ -211,14 +211,14 @@ function readerOf(config: Config, { connection, stream, subject }: Place): strin
 }
 
 async function openSinks(
-  { config, apply }: OpenJobsOptions,
+  { config, apply, worker }: OpenJobsOptions,
   connections: WorkerConnections,
 ): Promise<ReadonlyMap<string, Sink>> {
   const opened = Object.entries(config.sinks).map(async ([name, { to }]): Promise<[string, Sink]> => {
     const subject = compileTemplate(config.streams[to]?.subject ?? "");
     const channel = await connections.get(connectionOf(config, to));
     const sink = jetStreamSink(channel, { name, stream: streamName(config, to), subject });
-    return [name, await guardSink(sink, { config, apply, channel })];
+    return [name, await guardSink(sink, { config, apply, channel, worker })];
   });
   return new Map(await Promise.all(opened));
 }

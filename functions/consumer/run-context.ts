@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
-import { UnknownSinkError } from "../../shared/jobs/errors.ts";
+import { JobsError, UnknownSinkError } from "../../shared/jobs/errors.ts";
 import type { JobContext, Output } from "../../shared/jobs/handler.ts";
 import { outputId } from "../../shared/jobs/output-id.ts";
 import type { OutboundMessage, Receipt, Sink } from "../../shared/sinks/sink.ts";
@@ -18,6 +18,8 @@ export interface RunTools {
   readonly log: Logger;
   readonly onEvent: JobObserver;
   readonly traced: Traced;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
 }
 
 interface RunFacts {
@@ -89,17 +91,20 @@ export class RunContext implements JobContext {
     if (this.#ended !== null) throw this.#ended;
     const sink = this.#tools.sinks.get(sinkName);
     if (sink === undefined) throw new UnknownSinkError(sinkName);
-    const { signal } = this;
+    const { traced, job, now, onEvent } = this.#tools;
     const publish = { sink: sinkName, delivery: this.#delivery, message: this.#outbound(output, index) };
-    const receipt = await this.#tools.traced.publish(publish, (message) => sink.write(message, signal));
-    this.#tools.onEvent({
-      type: "published",
-      job: this.#tools.job.name,
-      sink: sinkName,
-      duplicate: receipt.duplicate,
-      maybeDuplicate: receipt.maybeDuplicate ?? false,
-    });
-    return receipt;
+    const { signal } = this;
+    const startedAt = now();
+    try {
+      const receipt = await traced.publish(publish, (message) => sink.write(message, signal));
+      const { duplicate, maybeDuplicate = false } = receipt;
+      const writeMs = now() - startedAt;
+      onEvent({ type: "published", job: job.name, sink: sinkName, duplicate, maybeDuplicate, writeMs });
+      return receipt;
+    } catch (error) {
+      onEvent({ type: "publish_failed", job: job.name, sink: sinkName, code: codeOf(error) });
+      throw error;
+    }
   }
 
   #outbound({ body, headers = {}, key }: Output, index: number): OutboundMessage {
@@ -115,4 +120,8 @@ export class RunContext implements JobContext {
       body: typeof body === "string" ? Buffer.from(body) : body,
     };
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof JobsError ? error.code : "UNKNOWN";
 }

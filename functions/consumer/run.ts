@@ -11,8 +11,6 @@ export type Unwrap = (body: Uint8Array) => Uint8Array;
 
 export interface RunSettings extends RunTools {
   readonly unwrap: Unwrap;
-  /** Monotonic milliseconds. */
-  readonly now: () => number;
   /** Milliseconds since 1970. */
   readonly wallNow: () => number;
   readonly random: () => number;

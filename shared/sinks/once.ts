@@ -23,8 +23,8 @@ export interface Mark {
 export interface OnceClock {
   /** Monotonic milliseconds. */
   readonly now: () => number;
-  /** Milliseconds since 1970; what it is off the server's clock, a silent writer is given up earlier or later. */
-  readonly wallNow: () => number;
+  /** Milliseconds since 1970, by the server's clock. */
+  readonly serverNow: () => number;
 }
 
 /** What stands in a mark. */
@@ -158,7 +158,7 @@ class GuardedSink implements Sink {
   }
 }
 
-/** Tells a writer that is at work from one that is gone, without trusting that two clocks agree. */
+/** Tells a writer that is at work from one that is gone; by the server's clock, or by waiting should that be stepped. */
 class Watch {
   readonly #clock: OnceClock;
   #revision = 0;
@@ -174,6 +174,6 @@ class Watch {
       this.#revision = revision;
       this.#since = now;
     }
-    return Math.max(now - this.#since, this.#clock.wallNow() - storedAtMs) > ABANDONED_AFTER_MS;
+    return Math.max(now - this.#since, this.#clock.serverNow() - storedAtMs) > ABANDONED_AFTER_MS;
   }
 }

@@ -37,7 +37,7 @@ export const WORKER_METRICS = {
   settled: counter(
     "job_settled_total",
     ["job", "outcome"],
-    "Messages that left the worker, by outcome: done, retried, dead, dropped or returned.",
+    "Messages that left the worker, by outcome: done, retried, snoozed, parked, dead, dropped or returned.",
   ),
   published: counter("job_published_total", ["job"], "Outputs a sink confirmed."),
   publishedDuplicates: counter("job_published_duplicate_total", ["job"], "Outputs the sink held already."),

@@ -17,7 +17,7 @@ import { eventually } from "../support/eventually.ts";
 import { startNats, type TestNats } from "../support/nats.ts";
 import { makeOutbound, never, type SinkUnderTest, testSinkContract } from "../support/sink-contract.ts";
 
-const CLOCK: OnceClock = { now: () => performance.now(), wallNow: Date.now };
+const CLOCK: OnceClock = { now: () => performance.now(), serverNow: Date.now };
 const HOUR = 3_600_000;
 const SPEC = { name: "ONCE", storage: "file", replicas: 1, maxAgeMs: HOUR } as const;
 
@@ -134,7 +134,7 @@ test("a write that ended without an answer is repeated, and said to be a duplica
 
 test("a writer that fell silent is waited for, and then its id is written, a duplicate perhaps", async (t) => {
   let now = 0;
-  const clock = { now: () => now, wallNow: () => 0 }; // however wrong the wall clock is
+  const clock = { now: () => now, serverNow: () => 0 }; // however wrong the clock is
   const { sink, bucket, stored } = await setup(t, { clock });
   await bucket.put(keyOf("id-1"), "writing"); // what a process leaves that dies between the mark and the end of its write
 
@@ -148,7 +148,7 @@ test("a writer that fell silent is waited for, and then its id is written, a dup
 });
 
 test("a mark that is old by the server's clock is taken over at once: its process has died long ago", async (t) => {
-  const clock = { now: () => 0, wallNow: () => Date.now() + HOUR };
+  const clock = { now: () => 0, serverNow: () => Date.now() + HOUR };
   const { sink, bucket } = await setup(t, { clock });
   await bucket.put(keyOf("id-1"), "writing");
 
@@ -233,7 +233,17 @@ jobs: { work: { stream: IN, sink: store, timeout: 20s } }
   const unwrap = (body: Uint8Array) => body;
   const loadHandler = () => Promise.reject(new Error("the test has no handler"));
   const log = createLogger("test", "silent");
-  const options = { config, file: "test.yaml", only: null, loadHandler, connect, apply: false, unwrap, log };
+  const options = {
+    worker: "w1",
+    config,
+    file: "test.yaml",
+    only: null,
+    loadHandler,
+    connect,
+    apply: false,
+    unwrap,
+    log,
+  };
   const worker = await Worker.start(options);
   t.after(() => worker.stop(2_000));
   const client = await nats.connect();

@@ -40,6 +40,7 @@ async function setup(t: TestContext, run: Run) {
     config,
     file: "test.yaml",
     only: null,
+    worker: "w1",
     loadHandler: async () => handler,
     connect: () => nats.connect(),
     apply: false,

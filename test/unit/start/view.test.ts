@@ -148,7 +148,7 @@ test("a snapshot adds up what bridge and worker count", () => {
   }
   Object.assign(bridge.streams.get("one") ?? {}, { stored: 4, shed: { buffer_full: 1, shutdown: 2 } });
   const worker = new WorkerCounters();
-  worker.observe({ type: "published", job: "j", sink: "s", duplicate: false, maybeDuplicate: false });
+  worker.observe({ type: "published", job: "j", sink: "s", duplicate: false, maybeDuplicate: false, writeMs: 1 });
 
   const snapshot = takeSnapshot({
     atMs: 7,
