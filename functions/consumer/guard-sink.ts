@@ -21,6 +21,14 @@ export async function guardSink(sink: Sink, { config, apply, channel, worker }: 
   if (spec === null) return sink;
   const bucket = await openOnceBucket(channel.connection, spec, { apply });
   const now = () => performance.now();
-  const clock = await ServerClock.read(bucket, worker, { now, wallNow: Date.now });
-  return onceGuard(sink, bucket, { now, serverNow: () => clock.now() });
+  const clock = await ServerClock.start(bucket, worker, { now, wallNow: Date.now });
+  const guarded = onceGuard(sink, bucket, { now, serverNow: () => clock.now() });
+  return {
+    name: guarded.name,
+    write: (message, signal) => guarded.write(message, signal),
+    async [Symbol.asyncDispose]() {
+      clock.close();
+      await guarded[Symbol.asyncDispose]();
+    },
+  };
 }
