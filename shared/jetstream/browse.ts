@@ -1,6 +1,15 @@
-import type { NatsConnection } from "nats";
+import {
+  AckPolicy,
+  DeliverPolicy,
+  type JetStreamManager,
+  type MsgHdrs,
+  type NatsConnection,
+  type StoredMsg,
+} from "nats";
 import { errCodeOf } from "./api-error.ts";
+import { Delivery } from "./delivery.ts";
 import { manage } from "./manager.ts";
+import { pullBatch } from "./pull-batch.ts";
 
 /** A message as it lies in a stream. */
 export interface StoredMessage {
@@ -9,6 +18,8 @@ export interface StoredMessage {
   readonly storedAt: Date;
   /** The first value of a header, or null. */
   header(name: string): string | null;
+  /** Every header with its values, in their order. */
+  headers(): readonly (readonly [name: string, value: string])[];
   readonly data: Uint8Array;
 }
 
@@ -18,32 +29,57 @@ interface BrowseOptions {
 }
 
 const BATCH = 256;
+/** A reader may take its time over a batch; its consumer is gone soon after one that was cut off. */
+const INACTIVE_MS = 300_000;
 
 /**
- * Reads a limits stream from a sequence to what was its end at the start, leaving it as it is: an ephemeral ordered
- * consumer, so nothing is acknowledged and nobody else's position moves.
+ * Reads a limits stream from a sequence to what was its end at the start, leaving it as it is: an ephemeral consumer that
+ * acknowledges nothing, so nobody else's position moves. Messages may be removed while it reads, and the reader may be as
+ * slow as it likes: each batch is read in full before it is handed on. (The client's ordered consumer loses what it had
+ * received and not handed over when its `fetch` ends meanwhile.)
  */
 export async function* browse(connection: NatsConnection, options: BrowseOptions): AsyncIterable<StoredMessage> {
+  const { stream, fromSequence } = options;
   const jsm = await manage(connection);
-  const { state } = await jsm.streams.info(options.stream);
-  if (state.messages === 0 || options.fromSequence > state.last_seq) return;
-  const consumer = await connection
-    .jetstream()
-    .consumers.get(options.stream, { opt_start_seq: Math.max(options.fromSequence, state.first_seq) });
-  for (;;) {
-    const batch = await consumer.fetch({ max_messages: BATCH, expires: 2_000 });
-    for await (const message of batch) {
-      const { seq: sequence, subject, headers } = message;
-      yield {
-        sequence,
-        subject,
-        storedAt: new Date(message.info.timestampNanos / 1e6),
-        header: (name) => headers?.get(name) || null,
-        data: message.data,
-      };
-      if (message.info.pending === 0 || sequence >= state.last_seq) return;
+  const { last_seq: last } = (await jsm.streams.info(stream)).state;
+  if (fromSequence > last) return;
+  const durable = await makeReader(jsm, stream, fromSequence);
+  try {
+    for (let count = BATCH; count === BATCH; ) {
+      const batch = await pullBatch(connection, { stream, durable }, BATCH);
+      count = batch.length;
+      for (const message of batch) {
+        const delivery = new Delivery(message, 0);
+        if (delivery.streamSequence > last) return;
+        yield storedMessage(delivery);
+      }
     }
+  } finally {
+    await jsm.consumers.delete(stream, durable).catch(() => {}); // or the server forgets it by itself
   }
+}
+
+async function makeReader(jsm: JetStreamManager, stream: string, fromSequence: number): Promise<string> {
+  const { name } = await jsm.consumers.add(stream, {
+    ack_policy: AckPolicy.None,
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: fromSequence,
+    inactive_threshold: INACTIVE_MS * 1e6,
+    mem_storage: true,
+    num_replicas: 1,
+  });
+  return name;
+}
+
+function storedMessage(delivery: Delivery): StoredMessage {
+  return {
+    sequence: delivery.streamSequence,
+    subject: delivery.subject,
+    storedAt: new Date(delivery.timestampMs),
+    header: (name) => delivery.header(name) || null,
+    headers: () => delivery.headers(),
+    data: delivery.data,
+  };
 }
 
 /** One message by its sequence, or null when it is not (or no longer) there. */
@@ -52,15 +88,51 @@ export async function readMessage(
   stream: string,
   sequence: number,
 ): Promise<StoredMessage | null> {
-  const jsm = await manage(connection);
+  return messageAt(await manage(connection), stream, sequence);
+}
+
+/** As `readMessage`, for many of them. */
+export function messageAt(jsm: JetStreamManager, stream: string, sequence: number): Promise<StoredMessage | null> {
+  return getMessage(jsm, stream, { seq: sequence });
+}
+
+/** The first message on a subject (wildcards allowed) from a sequence on; also on a work queue, which has no readers. */
+export function nextMessage(
+  jsm: JetStreamManager,
+  { stream, subject, fromSequence }: BrowseOptions & { readonly subject: string },
+): Promise<StoredMessage | null> {
+  return getMessage(jsm, stream, { seq: fromSequence, next_by_subj: subject });
+}
+
+/** The client's types know `next_by_subj` for direct gets only; every server from 2.9 on knows it here too. */
+type MessageQuery = { readonly seq: number; readonly next_by_subj?: string };
+
+async function getMessage(jsm: JetStreamManager, stream: string, query: MessageQuery): Promise<StoredMessage | null> {
   try {
-    const message = await jsm.streams.getMessage(stream, { seq: sequence });
-    const { subject, data, header } = message;
-    return { sequence, subject, storedAt: message.time, header: (name) => header?.get(name) || null, data };
+    return foundMessage(await jsm.streams.getMessage(stream, query));
   } catch (error) {
     if (isNotFound(error)) return null;
     throw error;
   }
+}
+
+/** The server stores header bytes unread and the client throws on malformed ones: such a message counts as without. */
+function foundMessage(message: StoredMsg): StoredMessage {
+  const read = (): MsgHdrs | undefined => {
+    try {
+      return message.header;
+    } catch {
+      return undefined;
+    }
+  };
+  return {
+    sequence: message.seq,
+    subject: message.subject,
+    storedAt: message.time,
+    header: (name) => read()?.get(name) || null,
+    headers: () => [...(read() ?? [])].flatMap(([name, values]) => values.map((value) => [name, value] as const)),
+    data: message.data,
+  };
 }
 
 /** Removes one message; false when it was gone already. */
