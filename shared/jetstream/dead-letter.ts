@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Delivery } from "./delivery.ts";
+import { DEAD_HEADERS, JOB_HEADERS } from "../jobs/headers.ts";
 import { headerText } from "./header-text.ts";
 import { type Publication, type PublishChannel, publishOnce } from "./publish-once.ts";
 import type { PubAckResult } from "./puback.ts";
@@ -27,6 +27,19 @@ export interface Death {
   readonly diedAt: Date;
 }
 
+/** A message to be copied: one that was delivered, or one found lying in its stream. */
+export interface DeadMessage {
+  readonly stream: string;
+  readonly streamSequence: number;
+  readonly subject: string;
+  /** When the stream took it, milliseconds since 1970. */
+  readonly timestampMs: number;
+  readonly data: Uint8Array;
+  /** First value of the header; empty when there is none. */
+  header(name: string): string;
+  headers(): readonly (readonly [name: string, value: string])[];
+}
+
 const MOST_DETAIL_CHARACTERS = 1_000;
 /** JetStream stores no more headers, whatever `max_payload` is (error 10097). */
 const MOST_HEADER_BYTES = 65_535;
@@ -35,36 +48,51 @@ const ROOM_BYTES = 2_048;
 
 const oneLine = (text: string): string => headerText(text, MOST_DETAIL_CHARACTERS);
 
-function deathHeaders(delivery: Delivery, death: Death): (readonly [string, string])[] {
+function deathHeaders(message: DeadMessage, death: Death): (readonly [string, string])[] {
+  const firstRunAt = death.firstRunAt?.toISOString();
   return [
-    ["Dead-Reason", oneLine(death.reason)],
-    ["Dead-Error", oneLine(death.detail)],
-    ["Dead-Attempts", String(death.attempts)],
-    ["Dead-Job", death.job],
-    ["Dead-Handler", death.handler],
-    ["Dead-Stream", delivery.stream],
-    ["Dead-Sequence", String(delivery.streamSequence)],
-    ["Dead-Subject", delivery.subject],
-    ["Dead-Message-Id", oneLine(delivery.header("Nats-Msg-Id"))],
-    ["Dead-Stored-At", new Date(delivery.timestampMs).toISOString()],
-    ["Dead-At", death.diedAt.toISOString()],
+    [DEAD_HEADERS.reason, oneLine(death.reason)],
+    [DEAD_HEADERS.error, oneLine(death.detail)],
+    [DEAD_HEADERS.attempts, String(death.attempts)],
+    [DEAD_HEADERS.job, death.job],
+    [DEAD_HEADERS.handler, death.handler],
+    [DEAD_HEADERS.stream, message.stream],
+    [DEAD_HEADERS.sequence, String(message.streamSequence)],
+    [DEAD_HEADERS.subject, message.subject],
+    [DEAD_HEADERS.messageId, oneLine(message.header("Nats-Msg-Id"))],
+    [DEAD_HEADERS.storedAt, new Date(message.timestampMs).toISOString()],
+    ...(firstRunAt === undefined ? [] : [[DEAD_HEADERS.firstRunAt, firstRunAt] as const]),
+    [DEAD_HEADERS.at, death.diedAt.toISOString()],
   ];
 }
 
 /**
+ * What a life has used up ends with it. Who the message is stays, and how often it was parked and replayed: ids are
+ * numbered by these, and one that is used again within the window is taken for a duplicate.
+ */
+const ENDS_WITH_LIFE: ReadonlySet<string> = new Set([
+  JOB_HEADERS.attempts,
+  JOB_HEADERS.crashes,
+  JOB_HEADERS.firstRunAt,
+]);
+
+const isKept = (name: string): boolean => !name.startsWith("Dead-") && !ENDS_WITH_LIFE.has(name);
+
+/**
  * Copies a message to the dead-letter stream: its body and headers, and `Dead-*` headers that say where it came from and
- * why. The id is the same for the same message and handler, so that a repeated copy is stored once. Never rejects.
+ * why. The id is the same for the same message and job, so that a repeated copy is stored once: a worker's and a
+ * sweeper's too. Never rejects.
  */
 export async function copyToDeadLetters(
   target: DeadLetterTarget,
-  { delivery, death }: { readonly delivery: Delivery; readonly death: Death },
+  { delivery, death }: { readonly delivery: DeadMessage; readonly death: Death },
 ): Promise<PubAckResult> {
-  const kept = delivery.headers().filter(([name]) => !name.startsWith("Dead-"));
+  const kept = delivery.headers().filter(([name]) => isKept(name));
   const publication = {
     subject: `${target.subjectPrefix}.${death.job}`,
     stream: target.stream,
     // With the time: a stream that is made anew counts from 1 again.
-    id: `dead:${delivery.stream}:${delivery.streamSequence}:${delivery.timestampMs}:${death.handler}`,
+    id: `dead:${delivery.stream}:${delivery.streamSequence}:${delivery.timestampMs}:${death.job}`,
     headers: [...kept, ...deathHeaders(delivery, death)],
     body: delivery.data,
   };
@@ -75,7 +103,7 @@ export async function copyToDeadLetters(
   return publishOnce(target.channel, truncated(target.channel, publication, delivery));
 }
 
-function truncated({ connection }: PublishChannel, publication: Publication, { data }: Delivery): Publication {
+function truncated({ connection }: PublishChannel, publication: Publication, { data }: DeadMessage): Publication {
   const room = (connection.info?.max_payload ?? data.length) - ROOM_BYTES;
   const all = publication.headers;
   // Headers alone can fill a limit: then only those that tell the story are kept.
@@ -83,8 +111,8 @@ function truncated({ connection }: PublishChannel, publication: Publication, { d
   const kept = isTooMuch ? all.filter(([name]) => name.startsWith("Dead-")) : all;
   const headers: Publication["headers"] = [
     ...kept,
-    ["Dead-Truncated-From", String(data.length)],
-    ["Dead-Sha256", createHash("sha256").update(data).digest("hex")],
+    [DEAD_HEADERS.truncatedFrom, String(data.length)],
+    [DEAD_HEADERS.sha256, createHash("sha256").update(data).digest("hex")],
   ];
   return { ...publication, headers, body: data.subarray(0, Math.max(0, room - sizeOf(kept))) };
 }
