@@ -119,6 +119,18 @@ export function advisoriesSpec(
   };
 }
 
+/** The one consumer of the advisories, shared by every sweeper. */
+export function sweeperConsumerSpec({ advisories }: Pick<Config, "advisories">): ConsumerSpec {
+  return {
+    stream: advisories.name,
+    durable: "sweeper",
+    filterSubject: null,
+    ackWaitMs: SWEEPER_ACK_WAIT_MS,
+    maxAckPending: NO_LIMIT,
+    maxDeliver: NO_LIMIT,
+  };
+}
+
 /** The durable of a job, named as the job. */
 export function consumerSpec(config: Pick<Config, "jobs" | "streams">, jobName: string): ConsumerSpec {
   const job = entry(config.jobs, jobName);
@@ -175,6 +187,7 @@ const KEPT_WINDOW_MS = 120_000;
 const DELAYED_ACK_WAIT_MS = 10_000;
 /** A worker that has said nothing for so long is not there any more. */
 const WORKER_REPORT_MAX_AGE_MS = 60_000;
+const SWEEPER_ACK_WAIT_MS = 30_000;
 
 function readTrust(trust: TrustConfig, reader: FileReader): TrustSettings {
   return {
