@@ -15,11 +15,17 @@ const LONGEST_MS = 2 ** 31 - 1;
 
 /** A time span in milliseconds: `30s`, `500ms`, `5m`, or a bare number of seconds. */
 export function timeSpan(text: string): number {
+  const ms = age(text);
+  if (ms > LONGEST_MS) throw new InvalidArgumentError("It must be at most 24 days.");
+  return ms;
+}
+
+/** As `timeSpan`, of any length: nobody waits for it. */
+export function age(text: string): number {
   const parsed = duration().safeParse(/^[\d.]+$/.test(text) ? `${text}s` : text);
   if (!parsed.success || parsed.data <= 0) {
-    throw new InvalidArgumentError('It must be seconds, or a span such as "500ms", "30s" or "5m".');
+    throw new InvalidArgumentError('It must be seconds, or a span such as "500ms", "30s", "5m" or "7d".');
   }
-  if (parsed.data > LONGEST_MS) throw new InvalidArgumentError("It must be at most 24 days.");
   return parsed.data;
 }
 

@@ -41,6 +41,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./quarantine.ts")).registerQuarantine,
   },
   {
+    name: "dead",
+    summary: "list, show, replay, drop and export messages that jobs gave up on",
+    load: async () => (await import("./dead.ts")).registerDead,
+  },
+  {
+    name: "sweep",
+    summary: "find messages whose deliveries are spent, once",
+    load: async () => (await import("./sweep.ts")).registerSweep,
+  },
+  {
     name: "simulate",
     summary: "publish signed registrations of a simulated fleet, hostile ones among them",
     load: async () => (await import("./simulate.ts")).registerSimulate,

@@ -4,6 +4,8 @@ import type { Command } from "commander";
 export interface CliContext {
   /** For `${NAME}` in configuration files, and NATS_SERVER. */
   readonly env: NodeJS.ProcessEnv;
+  /** Who called, as `user@host`, for audit records. */
+  readonly caller?: string;
 }
 
 /** Adds one command (with its subcommands) to the program. */

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { hostname, userInfo } from "node:os";
 import { fileURLToPath } from "node:url";
 import { COMMANDS } from "./commands.ts";
 import { runCli } from "./program.ts";
@@ -15,13 +16,22 @@ const code = await runCli({
   args: process.argv.slice(2),
   version: packageVersion(),
   commands: COMMANDS,
-  context: { env: process.env },
+  context: { env: process.env, caller: `${userName()}@${hostname()}` },
   printError: (text) => console.error(text),
 });
 if (code !== 0) process.exitCode = code;
 // The command is over. What still runs is a handler that ignores its signal, and it must not outlive a stop; unref: when
 // nothing runs, nothing waits for this.
 setTimeout(() => process.exit(), LINGER_MS).unref();
+
+/** A container may run under a number that has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? "unknown"}`;
+  }
+}
 
 function packageVersion(): string {
   const file = fileURLToPath(import.meta.resolve("choria-bridge/package.json"));

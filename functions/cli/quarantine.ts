@@ -10,9 +10,9 @@ import { type Quarantined, readQuarantined, type ReplayResult, replay } from "..
 import { openConfigFile, type OpenConfig } from "./config-file.ts";
 import type { RegisterCommand } from "./context.ts";
 import { EXIT, UsageError } from "./exit.ts";
+import { preview } from "./terminal.ts";
 
 const ACK_TIMEOUT_MS = 5_000;
-const PREVIEW_BYTES = 512;
 const STREAM_NOT_FOUND = 10059;
 
 interface Selection {
@@ -209,13 +209,4 @@ function facts({ body: _body, ...entry }: Quarantined) {
 
 function line({ sequence, receivedAt, code, ingest, subject, bytes, detail }: Quarantined): string {
   return `${sequence}  ${receivedAt.toISOString()}  ${code}  ${ingest}  ${subject}  ${bytes} B  ${detail}`;
-}
-
-/** What a hostile sender wrote must not drive the operator's terminal: everything but printable ASCII is shown as dots. */
-function preview(body: Buffer): string {
-  const shown = body
-    .subarray(0, PREVIEW_BYTES)
-    .toString("latin1")
-    .replace(/[^\x20-\x7e]/g, ".");
-  return body.length > PREVIEW_BYTES ? `${shown}\n… ${body.length} bytes in all; --json shows them` : shown;
 }

@@ -16,7 +16,7 @@ logs (JSON lines) and errors to standard error; \`--json\` prints data for progr
 | Code | Meaning | Where |
 |---|---|---|
 | 0 | ok | |
-| 1 | failed: the reason is on standard error | also: a ledger that does not balance (\`start\`), accepted messages that could not be stored before the deadline (\`bridge\`), jobs cut off by it (\`worker\`), streams that are not as configured (\`streams\`), a replay that could not be stored (\`quarantine replay\`) |
+| 1 | failed: the reason is on standard error | also: a ledger that does not balance (\`start\`), accepted messages that could not be stored before the deadline (\`bridge\`), jobs cut off by it (\`worker\`), streams that are not as configured (\`streams\`), a replay that could not be stored (\`quarantine replay\`, \`dead replay\`), a dead letter that is not there (\`dead\`), what a sweep could not take (\`sweep\`) |
 | 2 | usage or configuration error: nothing was done | every command |
 | 3 | a message was rejected | \`inspect\`, \`quarantine replay\` |
 
