@@ -8,6 +8,7 @@ import {
   delayedConsumerSpec,
   delayedSpec,
   quarantineSpec,
+  sweeperConsumerSpec,
   streamSpec,
 } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
@@ -107,6 +108,7 @@ function partsOf(config: Config): readonly Part[] {
     { kind: "stream", connection, name: "delayed", spec: delayedSpec(config) },
     { kind: "stream", connection, name: "advisories", spec: advisoriesSpec(config, connection) },
     { kind: "consumer", connection, name: "delayed", spec: delayedConsumerSpec(config) },
+    { kind: "consumer", connection, name: "sweeper", spec: sweeperConsumerSpec(config) },
   ]);
   const consumers = Object.entries(config.jobs).flatMap(([name, job]): Part[] => {
     const connection = config.streams[job.stream]?.connection;

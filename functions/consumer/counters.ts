@@ -20,6 +20,8 @@ export interface JobCounters {
   crashed: number;
   recordsUnavailable: number;
   released: number;
+  swept: number;
+  sweepFailed: number;
   deadLetterFailed: number;
   pullTroubles: number;
 }
@@ -40,6 +42,8 @@ export function createJobCounters(): JobCounters {
     crashed: 0,
     recordsUnavailable: 0,
     released: 0,
+    swept: 0,
+    sweepFailed: 0,
     deadLetterFailed: 0,
     pullTroubles: 0,
   };
@@ -94,6 +98,12 @@ function count(counters: JobCounters, event: JobEvent): void {
       return;
     case "records_unavailable":
       counters.recordsUnavailable += 1;
+      return;
+    case "swept":
+      counters.swept += 1;
+      return;
+    case "sweep_failed":
+      counters.sweepFailed += 1;
       return;
     case "released":
       counters.released += 1;

@@ -45,6 +45,10 @@ export type JobEvent =
   | { readonly type: "records_unavailable"; readonly job: string; readonly detail: string }
   /** A parked message is back in its queue. */
   | { readonly type: "released"; readonly job: string }
+  /** A message whose deliveries were spent was found and taken to the dead letters. */
+  | { readonly type: "swept"; readonly job: string; readonly reason: string }
+  /** A sweep did not end; the next one tries again. `job`: what it was about, a stream or a job. */
+  | { readonly type: "sweep_failed"; readonly job: string; readonly detail: string }
   /** The dead-letter stream did not take a copy: the message is held, and the copy tried again. */
   | { readonly type: "dead_letter_failed"; readonly job: string }
   /** Pulling failed and is tried again. */

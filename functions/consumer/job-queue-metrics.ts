@@ -38,6 +38,16 @@ export function exposeJobQueue(registry: Registry, worker: Worker): void {
   );
   exposeSamples(
     registry,
+    METRICS.swept,
+    counted(({ swept }) => swept),
+  );
+  exposeSamples(
+    registry,
+    METRICS.sweepFailed,
+    counted(({ sweepFailed }) => sweepFailed),
+  );
+  exposeSamples(
+    registry,
     METRICS.leaseRenewed,
     counted(({ leaseRenewed }) => leaseRenewed),
   );

@@ -1,6 +1,8 @@
 import type { Logger } from "../../shared/telemetry/log.ts";
 import { type JobCounters, WorkerCounters } from "./counters.ts";
-import type { JobObserver } from "./events.ts";
+import type { SweepEvent } from "../../shared/jetstream/sweep.ts";
+import type { JobEvent, JobObserver } from "./events.ts";
+import { Sweeper } from "./sweeper.ts";
 import { type Consuming, OpenJobs, type OpenJobsOptions } from "./open-jobs.ts";
 
 export interface WorkerReport {
@@ -15,23 +17,37 @@ export class Worker {
   readonly counters: WorkerCounters;
   readonly opened: OpenJobs;
   readonly consuming: Consuming;
+  readonly #sweeper: Sweeper;
   readonly #log: Logger;
   #stopping = false;
 
-  private constructor(opened: OpenJobs, observers: readonly JobObserver[], log: Logger) {
-    this.counters = new WorkerCounters();
+  private constructor({ counters, opened, sweeper, observe, log }: Parts) {
+    this.counters = counters;
     this.opened = opened;
+    this.#sweeper = sweeper;
     this.#log = log;
-    for (const { name } of opened.jobs) this.counters.of(name);
-    const all = [this.counters.observe, warnAbout(log), ...observers];
-    this.consuming = opened.consume("worker", (event) => {
-      for (const observe of all) observe(event);
-    });
+    this.consuming = opened.consume("worker", observe);
   }
 
   /** Connects, checks streams and consumers, and starts. `observers` see every event besides the worker's own counters. */
   static async start(options: OpenJobsOptions, observers: readonly JobObserver[] = []): Promise<Worker> {
-    return new Worker(await OpenJobs.open(options), observers, options.log);
+    const { config, apply, log } = options;
+    const counters = new WorkerCounters();
+    const all = [counters.observe, warnAbout(log), ...observers];
+    const observe: JobObserver = (event) => {
+      for (const each of all) each(event);
+    };
+    const opened = await OpenJobs.open(options);
+    try {
+      for (const { name } of opened.jobs) counters.of(name);
+      const channel = (name: string) => opened.connections.get(name);
+      const sweeper = await Sweeper.open({ config, apply, channel, onEvent: (event) => observe(sweepEvent(event)) });
+      sweeper.start(config.worker.sweepEvery, Math.random);
+      return new Worker({ counters, opened, sweeper, observe, log });
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
   }
 
   /** Messages in hand. */
@@ -53,7 +69,9 @@ export class Worker {
   /** Stops within `deadlineMs`: running jobs may end, the rest is given back, everything is flushed and closed. */
   async stop(deadlineMs: number): Promise<WorkerReport> {
     this.#stopping = true;
+    const swept = this.#sweeper.stop(deadlineMs);
     const abandoned = await Promise.all(this.consuming.all.map((consumer) => consumer.stop(deadlineMs)));
+    await swept;
     await this.opened.close();
     const report = {
       jobs: Object.fromEntries(this.counters.jobs),
@@ -62,6 +80,19 @@ export class Worker {
     this.#log.info(report, "the worker has stopped");
     return report;
   }
+}
+
+interface Parts {
+  readonly counters: WorkerCounters;
+  readonly opened: OpenJobs;
+  readonly sweeper: Sweeper;
+  readonly observe: JobObserver;
+  readonly log: Logger;
+}
+
+function sweepEvent(event: SweepEvent): JobEvent {
+  if (event.type === "sweep_failed") return { type: event.type, job: event.what, detail: event.detail };
+  return { type: event.type, job: event.job, reason: event.reason };
 }
 
 /** What an operator must learn even without metrics. */
@@ -74,6 +105,8 @@ function warnAbout(log: Logger): JobObserver {
       case "ack_unconfirmed":
       case "crashed":
       case "records_unavailable":
+      case "swept":
+      case "sweep_failed":
         log.warn(event, event.type.replaceAll("_", " "));
     }
   };

@@ -314,7 +314,7 @@ test("sweep takes a message whose deliveries are spent to the dead letters, and 
   await js.publish("jobs.n1", "spent");
   const consumer = await js.consumers.get("JOBS", "work");
   await eventually(async () => {
-    for await (const _ of await consumer.fetch({ max_messages: 10, expires: 1_000 })) continue;
+    for await (const _ of await consumer.fetch({ max_messages: 10, expires: 1_000 }));
     assert.equal((await jsm.consumers.info("JOBS", "work")).num_ack_pending, 0);
   });
 

@@ -34,7 +34,7 @@ async function setup(t: TestContext) {
     async spend(): Promise<void> {
       await bench.put("a");
       await eventually(async () => {
-        for await (const _ of await consumer.fetch({ max_messages: 10, expires: 1_000 })) continue;
+        for await (const _ of await consumer.fetch({ max_messages: 10, expires: 1_000 }));
         assert.equal((await consumer.info()).num_ack_pending, 0);
       });
     },

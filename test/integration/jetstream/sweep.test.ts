@@ -71,7 +71,7 @@ async function setup(t: TestContext, choice: Choice = {}) {
     /** Delivers everything as often as the consumer allows, and settles nothing. */
     async spend(): Promise<void> {
       await eventually(async () => {
-        for await (const _ of await work.fetch({ max_messages: 100, expires: 1_000 })) continue;
+        for await (const _ of await work.fetch({ max_messages: 100, expires: 1_000 }));
         const { num_pending, num_ack_pending } = await jsm.consumers.info("JOBS", "work");
         assert.deepEqual([num_pending, num_ack_pending], [0, 0]);
       });
