@@ -138,7 +138,8 @@ export class Handling {
 
   /** The lease of a message is lost: its run, if there is one, is ended, and nothing is said about it. */
   lost(delivery: Delivery): void {
-    for (const run of this.#running.all()) if (run.delivery === delivery) run.lose(new LeaseLostError());
+    const error = new LeaseLostError();
+    for (const run of this.#running.all()) run.lose(error, delivery);
     this.#settings.onEvent({ type: "lease_over", job: this.#settings.job.name });
     this.#observer.left(delivery);
   }

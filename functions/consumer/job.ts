@@ -1,11 +1,14 @@
+import type { BatchJobHandler } from "../../shared/jobs/batch.ts";
 import type { JobHandler } from "../../shared/jobs/handler.ts";
 import type { RetryPolicy } from "../../shared/jobs/retry.ts";
 import type { RateLimit } from "../../shared/jobs/token-bucket.ts";
 
+export type AnyHandler = JobHandler | BatchJobHandler;
+
 /** A job with everything decided: what the configuration says, and what its handler overrides. */
 export interface Job {
   readonly name: string;
-  readonly handler: JobHandler;
+  readonly handler: AnyHandler;
   /** Stream and durable consumer on the server. */
   readonly stream: string;
   readonly durable: string;

@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { JobHandler } from "../../shared/jobs/handler.ts";
+import type { AnyHandler } from "./job.ts";
 
 /** Finds the handler of a reference such as `handlers/inventory.js#inventory`; rejects with a reason for people. */
-export type LoadHandler = (reference: string) => Promise<JobHandler>;
+export type LoadHandler = (reference: string) => Promise<AnyHandler>;
 
 /** Splits `path/to/module.js#export`. */
 function splitReference(reference: string): { readonly path: string; readonly exported: string } {
@@ -27,15 +27,16 @@ export function bundledHandlers(handlers: Readonly<Record<string, unknown>>): Lo
 }
 
 /** Judges by shape: a handler from a bundle may be made by another copy of `defineHandler`. */
-function handlerOf(value: unknown, reference: string): JobHandler {
+function handlerOf(value: unknown, reference: string): AnyHandler {
   if (isHandler(value)) return value;
   const { exported } = splitReference(reference);
   throw new TypeError(
-    `its export "${exported}" ${value === undefined ? "does not exist" : "was not made by defineHandler"}`,
+    `its export "${exported}" ${value === undefined ? "does not exist" : "was not made by defineHandler or defineBatchHandler"}`,
   );
 }
 
-function isHandler(value: unknown): value is JobHandler {
+function isHandler(value: unknown): value is AnyHandler {
   if (typeof value !== "object" || value === null) return false;
-  return "prepare" in value && typeof value.prepare === "function" && "name" in value && "input" in value;
+  if (!("kind" in value && (value.kind === "single" || value.kind === "batch"))) return false;
+  return "read" in value && typeof value.read === "function" && "run" in value && typeof value.run === "function";
 }

@@ -1,23 +1,42 @@
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
+import type { HandlerFacts } from "../../shared/jobs/definition.ts";
 import { JOB_HEADERS } from "../../shared/jobs/headers.ts";
 import type { JobMessage, MessageHeaders } from "../../shared/jobs/message.ts";
 
+/** A stored message: a delivery, or in the test kit one that never was in a stream. */
+export type StoredInput = Pick<
+  Delivery,
+  "subject" | "data" | "stream" | "streamSequence" | "timestampMs" | "header" | "hasHeader" | "headers"
+>;
+
 /**
- * The id outputs are keyed by: that of the message a copy (parked, replayed) was made of, the stored one, or the message's
- * place in its stream and its time. With the time: a stream that is made anew counts from 1 again, and its first messages
- * would be taken for copies of the old ones.
+ * The id outputs are keyed by. A copy that was parked or replayed has an id of its own and names that of the first; a
+ * message without any is named by its place and time: a stream that is made anew counts from 1 again, and its first
+ * messages would be taken for copies of the old ones.
  */
-export function inputId(delivery: Delivery): string {
-  const stored = delivery.header(JOB_HEADERS.id) || delivery.header("Nats-Msg-Id");
-  return stored === "" ? `${delivery.stream}:${delivery.streamSequence}:${delivery.timestampMs}` : stored;
+export function inputId(input: StoredInput): string {
+  const stored = input.header(JOB_HEADERS.id) || input.header("Nats-Msg-Id");
+  return stored === "" ? `${input.stream}:${input.streamSequence}:${input.timestampMs}` : stored;
+}
+
+/** What the messages of an ordered job must not overtake each other in. A `key` that fails leaves the sender. */
+export function orderKeyOf({ key }: Pick<HandlerFacts, "key">, input: StoredInput): string {
+  if (key === null) return input.header("Choria-Sender");
+  try {
+    const named: unknown = key(new DeliveredMessage(input, undefined));
+    if (typeof named === "string") return named;
+  } catch {
+    // the run, which reads the same message, is where a handler's mistakes are told
+  }
+  return input.header("Choria-Sender");
 }
 
 /** A delivery as a handler sees it. Headers are read when asked for: most handlers need few of them. */
 export class DeliveredMessage<T> implements JobMessage<T>, MessageHeaders {
   readonly data: T;
-  readonly #delivery: Delivery;
+  readonly #delivery: StoredInput;
 
-  constructor(delivery: Delivery, data: T) {
+  constructor(delivery: StoredInput, data: T) {
     this.#delivery = delivery;
     this.data = data;
   }

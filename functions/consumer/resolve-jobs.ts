@@ -1,8 +1,7 @@
 import { ConfigError, type ConfigProblem } from "../../shared/config/problem.ts";
 import { consumerSpec } from "../../shared/config/resolve.ts";
 import type { Config, JobConfig } from "../../shared/config/schema.ts";
-import type { JobHandler } from "../../shared/jobs/handler.ts";
-import type { Job } from "./job.ts";
+import type { AnyHandler, Job } from "./job.ts";
 import type { LoadHandler } from "./load-handlers.ts";
 import { republishHandler } from "./republish.ts";
 
@@ -46,13 +45,13 @@ async function resolveJob(choice: JobChoice, name: string): Promise<Resolved> {
   }
 }
 
-async function handlerOf({ loadHandler }: JobChoice, name: string, { handler, sink }: JobConfig): Promise<JobHandler> {
+async function handlerOf({ loadHandler }: JobChoice, name: string, { handler, sink }: JobConfig): Promise<AnyHandler> {
   if (handler !== undefined) return loadHandler(handler);
   return republishHandler(name, sink ?? "");
 }
 
 /** What a handler says about itself wins: its author knows better than a default, and who configures can read it. */
-function jobOf(config: Config, name: string, handler: JobHandler): Job {
+function jobOf(config: Config, name: string, handler: AnyHandler): Job {
   const { concurrency, timeout, retry, rate = null, stream: source, order } = configured(config, name);
   const { stream, durable, ackWaitMs } = consumerSpec(config, name);
   const policy = {

@@ -1,10 +1,14 @@
-import type { Delivery } from "../../shared/jetstream/delivery.ts";
+import assert from "node:assert/strict";
 import { RunTimeoutError, WorkerStoppingError } from "../../shared/jobs/errors.ts";
-import type { InputIssue, Prepared } from "../../shared/jobs/handler.ts";
-import { type Attempt, type Decision, decide, decideFailure, type Outcome } from "../../shared/jobs/outcome.ts";
-import { DeliveredMessage } from "./message.ts";
+import { type Checked, type InputIssue, issuesText } from "../../shared/jobs/document.ts";
+import type { JobHandler } from "../../shared/jobs/handler.ts";
+import { type Attempt, type Decision, decide, decideFailure } from "../../shared/jobs/outcome.ts";
+import { DeliveredMessage, type StoredInput } from "./message.ts";
+import type { RunTools } from "./message-outputs.ts";
 import type { RunAttempt } from "./run-attempt.ts";
-import { RunContext, type RunTools } from "./run-context.ts";
+import { RunContext } from "./run-context.ts";
+import { RunLife } from "./run-life.ts";
+import type { Running } from "./running-set.ts";
 
 /** Takes a payload out of the envelope it is stored in; a body without one is returned as it is. */
 export type Unwrap = (body: Uint8Array) => Uint8Array;
@@ -19,78 +23,65 @@ export interface RunSettings extends RunTools {
 /** `returned`: the run was stopped and says nothing about its message. `lost`: its message may be in other hands. */
 export type RunEnd = Decision | "returned" | "lost";
 
-const MOST_ISSUES_TOLD = 10;
-
 /** One run of the job's handler on a delivery. */
-export class Run {
-  /** Kept by `RunningSet`. */
+export class Run implements Running {
   slot = -1;
-  readonly delivery: Delivery;
   readonly #settings: RunSettings;
+  readonly #delivery: StoredInput;
   readonly #attempt: RunAttempt;
-  #context: RunContext | null = null;
-  #budgetMs = 0;
-  #dueAt = Number.POSITIVE_INFINITY;
+  #life: RunLife | null = null;
   #end: ((end: RunEnd) => void) | null = null;
 
-  constructor(settings: RunSettings, delivery: Delivery, attempt: RunAttempt) {
+  constructor(settings: RunSettings, delivery: StoredInput, attempt: RunAttempt) {
     this.#settings = settings;
-    this.delivery = delivery;
+    this.#delivery = delivery;
     this.#attempt = attempt;
   }
 
   /** Runs the handler; call it once. `expire` ends it when `budgetMs` have passed since `startedAt`. Never rejects. */
   start(startedAt: number, budgetMs: number): Promise<RunEnd> {
-    const { job, onEvent, wallNow } = this.#settings;
-    const prepared = this.#prepare();
-    if (!prepared.ok) {
-      onEvent({ type: "invalid_input", job: job.name });
-      return Promise.resolve(invalid(prepared.issues));
-    }
-    const context = new RunContext(this.#settings, {
-      delivery: this.delivery,
-      attempt: this.#attempt,
-      deadlineMs: wallNow() + budgetMs,
-    });
-    this.#context = context;
-    this.#budgetMs = budgetMs;
-    this.#dueAt = startedAt + budgetMs;
+    const { job, now, wallNow } = this.#settings;
+    const { handler } = job;
+    assert(handler.kind === "single", "a handler of batches is run by BatchRun");
+    const life = new RunLife({ startedAt, budgetMs, maxRunMs: handler.maxRunMs, now, wallNow });
+    this.#life = life;
     return new Promise((resolve) => {
       this.#end = resolve; // only the first end counts: what comes later finds the promise settled
-      void this.#execute(prepared, context);
+      void this.#execute(handler, life);
     });
   }
 
-  /** Ends the run early: its message is to be given back. */
   stop(): void {
-    this.#context?.end(new WorkerStoppingError());
-    this.#end?.("returned");
+    this.#finish(new WorkerStoppingError(), "returned");
   }
 
-  /** Ends the run because the lease of its message is lost: the handler is told, and whatever it says is ignored. */
-  lose(error: Error): void {
-    this.#context?.end(error);
-    this.#end?.("lost");
+  lose(error: Error, delivery: StoredInput): void {
+    if (delivery === this.#delivery) this.#finish(error, "lost");
   }
 
-  /** Ends the run if its time is over. */
   expire(now: number): void {
-    if (now < this.#dueAt) return;
-    const error = new RunTimeoutError(this.#budgetMs);
-    this.#context?.end(error);
-    this.#end?.(decideFailure(error, this.#standing()));
+    if (this.#life?.isOver(now) !== true) return;
+    const error = new RunTimeoutError(this.#life.allowedMs);
+    this.#finish(error, decideFailure(error, this.#standing()));
   }
 
-  #prepare(): Prepared {
-    const { job, unwrap } = this.#settings;
-    const body = job.handler.input === "bytes" ? this.delivery.data : unwrap(this.delivery.data);
-    return job.handler.prepare(body, (data) => new DeliveredMessage(this.delivery, data));
+  #finish(reason: Error, end: RunEnd): void {
+    this.#life?.ending.end(reason);
+    this.#end?.(end);
   }
 
   /** Done means that everything the run published is stored, whether the handler waited for it or not. */
-  async #execute(prepared: Prepared & { readonly ok: true }, context: RunContext): Promise<void> {
+  async #execute(handler: JobHandler, life: RunLife): Promise<void> {
     try {
-      const outcome: Outcome = await prepared.run(context);
+      const reading = readInput(this.#settings, this.#delivery);
+      const read = reading instanceof Promise ? await reading : reading;
+      if (life.ending.reason !== null) return; // over before it began: its end has been told
+      if (!read.ok) {
+        this.#invalid(read.issues);
+        return;
+      }
+      const context = new RunContext(this.#settings, { input: this.#delivery, attempt: this.#attempt }, life);
+      const outcome = await handler.run(new DeliveredMessage(this.#delivery, read.data), context);
       const stored = context.stored();
       if (stored !== null) await stored;
       this.#end?.(outcome.type === "done" ? outcome : decide(outcome, this.#standing()));
@@ -100,16 +91,26 @@ export class Run {
     }
   }
 
+  #invalid(issues: readonly InputIssue[]): void {
+    const { job, onEvent } = this.#settings;
+    onEvent({ type: "invalid_input", job: job.name });
+    this.#end?.(invalidInput(issues));
+  }
+
   #standing(): Attempt {
-    const { job, random } = this.#settings;
-    return { number: this.#attempt.number, policy: job.retry, random: random() };
+    return standing(this.#settings, this.#attempt);
   }
 }
 
-function invalid(issues: readonly InputIssue[]): Decision {
-  const told = issues
-    .slice(0, MOST_ISSUES_TOLD)
-    .map(({ path, problem }) => (path === "" ? problem : `${path}: ${problem}`));
-  const more = issues.length > told.length ? [`and ${issues.length - told.length} more`] : [];
-  return { type: "dead", reason: "INVALID_INPUT", detail: [...told, ...more].join("; ") };
+/** What the handler is to be given of a message. */
+export function readInput({ job, unwrap }: RunSettings, { data }: StoredInput): Checked | Promise<Checked> {
+  return job.handler.read(job.handler.input === "bytes" ? data : unwrap(data));
+}
+
+export function invalidInput(issues: readonly InputIssue[]): Decision {
+  return { type: "dead", reason: "INVALID_INPUT", detail: issuesText(issues) };
+}
+
+export function standing({ job, random }: RunSettings, { number }: RunAttempt): Attempt {
+  return { number, policy: job.retry, random: random() };
 }

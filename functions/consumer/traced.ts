@@ -1,14 +1,13 @@
-import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import type { OutboundMessage, Receipt } from "../../shared/sinks/sink.ts";
 import { registeredTracing, type SpanEnd, type Tracing } from "../../shared/telemetry/trace.ts";
 import { carriedTrace, type Headers, withTrace } from "../../shared/telemetry/trace-context.ts";
-import { inputId } from "./message.ts";
+import { inputId, type StoredInput } from "./message.ts";
 import type { RunEnd } from "./run.ts";
 
 export interface TracedRun {
   /** Name in the configuration. */
   readonly job: string;
-  readonly delivery: Delivery;
+  readonly delivery: StoredInput;
   /** From 1. */
   readonly attempt: number;
 }
@@ -16,7 +15,7 @@ export interface TracedRun {
 export interface TracedPublish {
   readonly sink: string;
   /** The message whose run publishes. */
-  readonly delivery: Delivery;
+  readonly delivery: StoredInput;
   readonly message: OutboundMessage;
 }
 

@@ -85,3 +85,26 @@ export class BadOutcomeError extends JobsError {
   readonly code = "BAD_OUTCOME";
   readonly retryable = false;
 }
+
+/** A run publishes what its handler's `output` schema refuses, or what is no output at all. Its code has to be mended. */
+export class OutputInvalidError extends JobsError {
+  override readonly name = "OutputInvalidError";
+  readonly code = "OUTPUT_INVALID";
+  readonly retryable = false;
+
+  /** `problem`: paths and what is wrong there. */
+  constructor(sink: string, problem: string) {
+    super(`output for sink "${sink}": ${problem}`);
+  }
+}
+
+/** A batch handler returned no result for a message. */
+export class OmittedError extends JobsError {
+  override readonly name = "OmittedError";
+  readonly code = "OMITTED";
+  readonly retryable = true;
+
+  constructor() {
+    super("the run returned no result for this message");
+  }
+}

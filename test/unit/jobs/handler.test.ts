@@ -1,11 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as z from "zod";
-import { defineHandler, type JobContext, type JobMessage } from "../../../shared/jobs/handler.ts";
+import { defineHandler, type JobContext, type JobHandler, type JobMessage } from "../../../shared/jobs/handler.ts";
 
 const schema = z.strictObject({ host: z.string(), facts: z.record(z.string(), z.number()) });
 const makeMessage = <T>(data: T) => ({ data, id: "1" }) as JobMessage<T>;
 const context = {} as JobContext;
+
+/** What a handler reads in a body; typed loosely, as a worker hands it over. */
+async function dataIn(handler: JobHandler, body: Uint8Array): Promise<never> {
+  const read = await handler.read(body);
+  assert.equal(read.ok, true);
+  return (read as unknown as { data: never }).data;
+}
 
 test("a handler that returns nothing is done", async () => {
   const handler = defineHandler({ name: "quiet", input: "bytes", run: async () => {} });
@@ -24,8 +31,7 @@ test("bytes are handed over exactly as stored, even when they are no JSON", asyn
     },
   });
 
-  const prepared = handler.prepare(body, makeMessage);
-  if (prepared.ok) await prepared.run(context);
+  await handler.run(makeMessage(await dataIn(handler, body)), context);
 
   assert.equal(seen[0], body);
 });
@@ -40,8 +46,7 @@ test("a valid document arrives parsed and typed", async () => {
     },
   });
 
-  const prepared = handler.prepare(Buffer.from('{"host":"a","facts":{"cpus":2}}'), makeMessage);
-  if (prepared.ok) await prepared.run(context);
+  await handler.run(makeMessage(await dataIn(handler, Buffer.from('{"host":"a","facts":{"cpus":2}}'))), context);
 
   assert.deepEqual(seen, ["a"]);
 });
@@ -54,15 +59,15 @@ const invalid: readonly (readonly [string, Uint8Array, RegExp, string])[] = [
 ];
 
 for (const [name, body, problem, path] of invalid) {
-  test(`input that does not fit is reported, not thrown: ${name}`, () => {
+  test(`input that does not fit is reported, not thrown: ${name}`, async () => {
     const handler = defineHandler({ name: "typed", input: schema, run: async () => {} });
 
-    const prepared = handler.prepare(body, makeMessage);
+    const read = await handler.read(body);
 
-    assert.equal(prepared.ok, false);
-    if (prepared.ok) return;
-    assert.match(prepared.issues[0]?.problem ?? "", problem);
-    assert.equal(prepared.issues[0]?.path, path);
+    assert.equal(read.ok, false);
+    if (read.ok) return;
+    assert.match(read.issues[0]?.problem ?? "", problem);
+    assert.equal(read.issues[0]?.path, path);
   });
 }
 
@@ -72,9 +77,9 @@ test("a schema that throws makes the input invalid instead of crashing the worke
   });
   const handler = defineHandler({ name: "broken", input, run: async () => {} });
 
-  const prepared = handler.prepare(Buffer.from("1"), makeMessage);
+  const read = handler.read(Buffer.from("1"));
 
-  assert.deepEqual(prepared, { ok: false, issues: [{ path: "", problem: "the schema failed: bad schema" }] });
+  assert.deepEqual(read, { ok: false, issues: [{ path: "", problem: "the schema failed: bad schema" }] });
 });
 
 test("a definition that cannot work is refused when it is made", () => {
