@@ -12,12 +12,13 @@ export type JobEvent =
   | { readonly type: "received"; readonly job: string }
   /** A run ended, whatever its outcome. */
   | { readonly type: "ran"; readonly job: string; readonly runMs: number }
-  /** The server confirmed the acknowledgement. `latencyMs`: since the stream took the message. `reason`: a code, or "". */
+  /** The server confirmed the acknowledgement. `sequence`: the message's place in the job's stream. `latencyMs`: since the stream took the message. `reason`: a code, or "". */
   | {
       readonly type: "settled";
       readonly job: string;
       readonly outcome: SettledOutcome;
       readonly reason: string;
+      readonly sequence: number;
       readonly latencyMs: number;
     }
   /** An output was stored by a sink; `duplicate`: it held it already, `maybeDuplicate`: it may hold it twice. */

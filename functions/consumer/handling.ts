@@ -39,6 +39,12 @@ interface Leaving {
   readonly reason: string;
 }
 
+interface Left extends Leaving {
+  readonly sequence: number;
+  /** When the stream took it, milliseconds since 1970. */
+  readonly storedAtMs: number;
+}
+
 const COPY_AGAIN_MS = 1_000;
 const COPY_AGAIN_MAX_MS = 10_000;
 
@@ -236,30 +242,30 @@ export class Handling {
 
   /** Its ack is on the way and needs neither slot nor lease, so the next message may come meanwhile. */
   #acknowledge({ delivery, mark }: Handled, outcome: "done" | "parked"): void {
-    const storedAtMs = delivery.timestampMs;
+    const { timestampMs: storedAtMs, streamSequence: sequence } = delivery; // the callback must not keep the message
     this.#acknowledging += 1;
     this.#observer.left(delivery);
     acknowledgeDone(this.#settings, delivery, (end) => {
       this.#acknowledging -= 1;
       if (end === "confirmed") mark.forget();
-      this.#tell(end, { outcome, reason: "", storedAtMs });
+      this.#tell(end, { outcome, reason: "", sequence, storedAtMs });
       this.#observer.acknowledged();
     });
   }
 
   #settled(delivery: Delivery, leaving: Leaving, end: Acknowledged | "not_copied"): void {
     if (delivery.isLost || end === "not_copied") return; // told when it was lost
-    this.#tell(end, { ...leaving, storedAtMs: delivery.timestampMs });
+    this.#tell(end, { ...leaving, sequence: delivery.streamSequence, storedAtMs: delivery.timestampMs });
     this.#observer.left(delivery);
   }
 
-  #tell(end: Acknowledged, { outcome, reason, storedAtMs }: Leaving & { readonly storedAtMs: number }): void {
+  #tell(end: Acknowledged, { outcome, reason, sequence, storedAtMs }: Left): void {
     const { job, onEvent, wallNow } = this.#settings;
     if (end === "unconfirmed") onEvent({ type: "ack_unconfirmed", job: job.name, outcome });
     else if (end === "lease_over") onEvent({ type: "lease_over", job: job.name });
     else {
       const latencyMs = Math.max(0, wallNow() - storedAtMs);
-      onEvent({ type: "settled", job: job.name, outcome, reason, latencyMs });
+      onEvent({ type: "settled", job: job.name, outcome, reason, sequence, latencyMs });
     }
   }
 

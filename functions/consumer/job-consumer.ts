@@ -76,7 +76,7 @@ export class JobConsumer implements Consumer {
         delivered: (delivery) => this.#take(delivery),
         exhausted: (nothing) => this.#exhausted(nothing),
         trouble: (detail) => onEvent({ type: "pull_trouble", job: job.name, detail }),
-        returned: ({ timestampMs }) => this.#returned(timestampMs),
+        returned: (delivery) => this.#returned(delivery),
       },
       now,
     );
@@ -205,10 +205,10 @@ export class JobConsumer implements Consumer {
     }
   }
 
-  #returned(storedAtMs: number): void {
+  #returned({ timestampMs, streamSequence: sequence }: Delivery): void {
     const { onEvent, job, wallNow } = this.#settings;
-    const latencyMs = Math.max(0, wallNow() - storedAtMs);
-    onEvent({ type: "settled", job: job.name, outcome: "returned", reason: "", latencyMs });
+    const latencyMs = Math.max(0, wallNow() - timestampMs);
+    onEvent({ type: "settled", job: job.name, outcome: "returned", reason: "", sequence, latencyMs });
   }
 
   #left(delivery: Delivery): void {

@@ -38,6 +38,6 @@ function workerName(): string {
 }
 
 /** The payload out of go-choria's adapter envelope; any other body as it is. */
-function payloadOf(body: Uint8Array): Uint8Array {
+export function payloadOf(body: Uint8Array): Uint8Array {
   return readAdapterOutput(body)?.payload ?? body;
 }
