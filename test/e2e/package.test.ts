@@ -17,7 +17,7 @@ test("npx choria-bridge --help works in a checkout", async () => {
   assert.match(stdout, /Exit codes:/);
 });
 
-test("the packed tarball, installed in an empty folder, has the command and the handler entry", async (t) => {
+test("the packed tarball, installed in an empty folder, has the command, and entries that work", async (t) => {
   const folder = await makeFolder(t);
   await lockTo(folder, await pack(folder));
 
@@ -25,10 +25,42 @@ test("the packed tarball, installed in an empty folder, has the command and the 
 
   const { stdout } = await run("npx", ["--no-install", "choria-bridge", "--help"], { cwd: folder });
   assert.match(stdout, /^Usage: choria-bridge/);
-  const script = 'import { defineHandler } from "choria-bridge/handler"; console.log(typeof defineHandler)';
-  const handler = await run(process.execPath, ["--input-type=module", "--eval", script], { cwd: folder });
-  assert.equal(handler.stdout, "function\n");
+  const used = await run(process.execPath, ["--input-type=module", "--eval", ENTRIES], { cwd: folder });
+  assert.equal(used.stdout, "done stored N1 dead letter function\n");
 });
+
+/** The package as its users import it: a handler, run without a server, in a harness and by a producer. */
+const ENTRIES = `
+import { dead, defineHandler } from "choria-bridge/handler";
+import { openProducer } from "choria-bridge/producer";
+import { runOne, startHarness } from "choria-bridge/testing";
+
+const upper = defineHandler({
+  name: "upper",
+  input: "bytes",
+  run: async (message, context) => {
+    const text = Buffer.from(message.data).toString();
+    if (text === "") return dead("EMPTY");
+    await context.publish("out", { body: text.toUpperCase() });
+  },
+});
+const one = await runOne(upper, "n1");
+const harness = await startHarness({ handlers: { upper }, env: process.env });
+try {
+  const producer = await openProducer({ config: harness.config, job: "upper" });
+  const { id } = await producer.enqueue(upper, "n1");
+  await harness.waitFor({ id, outcome: "done" }, { timeoutMs: 60_000 });
+  const [output] = await harness.outputs();
+  await harness.put("upper", "", { id: "empty" });
+  await harness.waitFor({ id: "empty", outcome: "dead" }, { timeoutMs: 60_000 });
+  const letters = await harness.deadLetters();
+  await producer.close();
+  const told = letters.length === 1 ? "dead letter" : "none";
+  console.log(one.decision.type, "stored", output.text, told, typeof openProducer);
+} finally {
+  await harness.stop();
+}
+`;
 
 test("the tarball holds what runs and its documentation, no tests and no sources", async (t) => {
   const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--dry-run", "--json"], { cwd: root });

@@ -7,7 +7,7 @@ import { type ConnectionOptions, connect, type JetStreamManager, type NatsConnec
 import { ensureNatsServer } from "../../shared/nats-server/provision.ts";
 import { type RunningServer, type ServerOptions, startServer } from "../../shared/nats-server/run.ts";
 
-const cacheDir = fileURLToPath(new URL("../../.cache", import.meta.url));
+export const cacheDir = fileURLToPath(new URL("../../.cache", import.meta.url));
 
 export interface TestNats {
   /** `kill("SIGKILL")`, `kill("SIGSTOP")`, `kill("SIGCONT")` and `restart()` are the faults to inject. */

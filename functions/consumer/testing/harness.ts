@@ -161,6 +161,11 @@ export class Harness implements AsyncDisposable {
     return this.#parts.server.url;
   }
 
+  /** Where the server keeps its files; gone after `stop`. */
+  get storeDir(): string {
+    return this.#parts.storeDir;
+  }
+
   /** The configuration the worker runs with, as text: what `openProducer` takes. */
   get config(): string {
     return this.#parts.text;

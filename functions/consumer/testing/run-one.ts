@@ -9,6 +9,7 @@ import type { StoredInput } from "../message.ts";
 import { payloadOf } from "../options.ts";
 import { resolveJobs } from "../resolve-jobs.ts";
 import { readInput, Run, type RunEnd, type RunSettings } from "../run.ts";
+import { harnessConfig } from "./harness-config.ts";
 import { bodyOf, madeInput } from "./made-input.ts";
 import { memorySink, type TestOutput } from "./memory-sink.ts";
 
@@ -85,16 +86,10 @@ async function settingsFor(handler: AnyHandler, outputs: TestOutput[], options: 
   };
 }
 
-const CONFIG = `
-connections: { test: { servers: ["nats://localhost"] } }
-trust: {}
-streams: { test: { connection: test, subject: "test.{sender}", allowUnprovenSender: true } }
-jobs: { test: { stream: test, handler: "test.js#test" } }
-`;
-
 /** With the defaults of a configuration. */
 async function jobFor(handler: AnyHandler, { timeoutMs }: RunOptions): Promise<Job> {
-  const config = parseConfig(CONFIG, "test", {});
+  const text = harnessConfig({ url: "nats://localhost", jobs: ["test"], sinks: [], settings: {} });
+  const config = parseConfig(text, "test", {});
   const [job] = await resolveJobs({ config, file: "test", only: null, loadHandler: async () => handler });
   if (job === undefined) throw new Error("the configuration has no job");
   return { ...job, timeoutMs: timeoutMs ?? job.timeoutMs };
