@@ -33,11 +33,12 @@ export function issuesText(issues: readonly InputIssue[]): string {
 }
 
 /**
- * The check of a schema. The first value that meets an asynchronous part of it is checked twice, and from then on all are
- * checked asynchronously: a schema without such parts stays on the fast way.
+ * The check of a schema. One without asynchronous parts stays on the fast way. Parts that cannot be told beforehand are found
+ * out by the first value that meets them: it is checked twice, and from then on all are checked asynchronously.
  */
 export function checkOf(schema: z.ZodType): Check {
-  let isAsync = false;
+  // What a synchronous check begins asynchronously is left to itself, and ends the process when it fails.
+  let isAsync = isKnownAsync(schema);
   return (data) => {
     if (isAsync) return checkLater(schema, data);
     try {
@@ -48,6 +49,24 @@ export function checkOf(schema: z.ZodType): Check {
       return checkLater(schema, data);
     }
   };
+}
+
+function isKnownAsync(schema: z.ZodType): boolean {
+  try {
+    return hasAsyncFunction(schema, new Set());
+  } catch {
+    return false; // a recursive schema may name one that its module has not made yet
+  }
+}
+
+/** Looks for `async` functions in a schema's definition and those of its parts. */
+function hasAsyncFunction(part: unknown, seen: Set<unknown>): boolean {
+  if (typeof part === "function") return part.constructor.name === "AsyncFunction";
+  if (typeof part !== "object" || part === null || seen.has(part)) return false;
+  seen.add(part);
+  const inner = "_zod" in part ? part._zod : part;
+  const definition = typeof inner === "object" && inner !== null && "def" in inner ? inner.def : inner;
+  return Object.values(definition ?? {}).some((value) => hasAsyncFunction(value, seen));
 }
 
 async function checkLater(schema: z.ZodType, data: unknown): Promise<Checked> {

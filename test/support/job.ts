@@ -14,7 +14,7 @@ export interface RunBench {
   setNow(now: number): void;
 }
 
-export function makeJob(handler: Job["handler"], changes: Partial<Job> = {}): Job {
+function makeJob(handler: Job["handler"], changes: Partial<Job> = {}): Job {
   return {
     name: "work",
     handler,

@@ -7,7 +7,7 @@ interface Waiter<E> {
 }
 
 /** Nothing that was waited for happened in time; the message says what did. */
-export class WaitTimeoutError extends Error {
+class WaitTimeoutError extends Error {
   override readonly name = "WaitTimeoutError";
   readonly code = "WAIT_TIMEOUT";
 }

@@ -18,6 +18,44 @@ test("a schema with an asynchronous refinement is waited for, from the first val
   assert.deepEqual(await check({ host: "x" }), { ok: false, issues: [{ path: "host", problem: "unknown host" }] });
 });
 
+const unavailable = async (): Promise<boolean> => {
+  throw new Error("no answer");
+};
+const rejecting: readonly (readonly [string, z.ZodType, unknown])[] = [
+  ["a refinement", z.string().refine(unavailable), "x"],
+  ["a refinement inside an object", z.object({ a: z.array(z.string().refine(unavailable)) }), { a: ["x"] }],
+  ["a refinement inside a union", z.union([z.number(), z.string().refine(unavailable)]), "x"],
+  ["a transformation", z.string().transform(unavailable), "x"],
+  ["a refinement of an optional", z.object({ a: z.string().refine(unavailable).optional() }), { a: "x" }],
+];
+
+for (const [name, schema, value] of rejecting) {
+  test(`a check that rejects makes the first value invalid, and nothing is left to end the process: ${name}`, async (t) => {
+    const unhandled = t.mock.fn();
+    process.on("unhandledRejection", unhandled);
+    t.after(() => process.off("unhandledRejection", unhandled));
+
+    const result = await checkOf(schema)(value);
+    await new Promise(setImmediate);
+
+    assert.deepEqual(result, { ok: false, issues: [{ path: "", problem: "the schema failed: no answer" }] });
+    assert.equal(unhandled.mock.callCount(), 0);
+  });
+}
+
+test("a recursive schema is looked through once", () => {
+  const tree = z.object({
+    get children() {
+      return z.array(tree);
+    },
+  });
+
+  assert.deepEqual(checkOf(tree)({ children: [{ children: [] }] }), {
+    ok: true,
+    data: { children: [{ children: [] }] },
+  });
+});
+
 test("a schema that fails asynchronously makes the value invalid instead of crashing the worker", async () => {
   const check = checkOf(z.string().refine(isKnown).transform(fail));
 
