@@ -5,11 +5,12 @@ import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import { acknowledgeDone, type SettleSettings, settle } from "../../shared/jetstream/settle.ts";
 import { LeaseLostError } from "../../shared/jobs/errors.ts";
 import type { Decision } from "../../shared/jobs/outcome.ts";
+import { BatchRun } from "./batch-run.ts";
 import type { SettledOutcome } from "./events.ts";
 import type { Parking } from "./parking.ts";
 import { Run, type RunEnd, type RunSettings } from "./run.ts";
 import type { RunMark, RunRecords } from "./run-records.ts";
-import { RunningSet } from "./running-set.ts";
+import { type Running, RunningSet } from "./running-set.ts";
 
 export interface HandlingSettings extends RunSettings, SettleSettings {
   readonly records: RunRecords;
@@ -79,6 +80,22 @@ export class Handling {
     this.conclude({ delivery, mark }, end);
   }
 
+  /** As `handle`, with one run for all of them; each is settled for itself. */
+  async handleBatch(deliveries: readonly Delivery[]): Promise<void> {
+    const begun = await Promise.all(deliveries.map((delivery) => this.#handled(delivery)));
+    const handled = begun.filter((one) => one !== null).filter(({ delivery }) => !delivery.isLost);
+    if (handled.length === 0) return;
+    const inputs = handled.map(({ delivery, mark }) => ({ input: delivery, attempt: mark.attempt }));
+    const run = new BatchRun(this.#settings, inputs);
+    const ends = await this.#timed(run, (startedAt) => run.start(startedAt, this.#settings.job.timeoutMs));
+    for (const [index, one] of handled.entries()) this.conclude(one, ends[index] ?? "returned");
+  }
+
+  async #handled(delivery: Delivery): Promise<Handled | null> {
+    const mark = delivery.deliveryCount === 1 ? this.#settings.records.first(delivery) : await this.begin(delivery);
+    return mark === null ? null : { delivery, mark };
+  }
+
   /** What comes before the run of a message that was handed over before; null when there is to be none. */
   async begin(delivery: Delivery): Promise<RunMark | null> {
     const { records, job, onEvent } = this.#settings;
@@ -107,14 +124,19 @@ export class Handling {
   }
 
   /** One run; ends by itself, or by `stop`, `expire` or `lost`. */
-  async run({ delivery, mark }: Handled): Promise<RunEnd> {
-    const { now, job, onEvent, traced } = this.#settings;
-    const startedAt = now();
+  run({ delivery, mark }: Handled): Promise<RunEnd> {
+    const { job, traced } = this.#settings;
     const run = new Run(this.#settings, delivery, mark.attempt);
-    this.#running.add(run);
-    const end = await traced.run({ job: job.name, delivery, attempt: mark.attempt.number }, () =>
-      run.start(startedAt, job.timeoutMs),
+    return this.#timed(run, (startedAt) =>
+      traced.run({ job: job.name, delivery, attempt: mark.attempt.number }, () => run.start(startedAt, job.timeoutMs)),
     );
+  }
+
+  async #timed<End>(run: Running, start: (startedAt: number) => Promise<End>): Promise<End> {
+    const { now, job, onEvent } = this.#settings;
+    const startedAt = now();
+    this.#running.add(run);
+    const end = await start(startedAt);
     this.#running.delete(run);
     onEvent({ type: "ran", job: job.name, runMs: now() - startedAt });
     return end;

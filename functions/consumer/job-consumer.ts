@@ -6,6 +6,7 @@ import { Leases } from "../../shared/jetstream/leases.ts";
 import { Pull } from "../../shared/jetstream/pull.ts";
 import { TokenBucket } from "../../shared/jobs/token-bucket.ts";
 import { within } from "../../shared/time/within.ts";
+import { BatchCollector } from "./batch-collector.ts";
 import type { Consumer } from "./consumer.ts";
 import { Handling, type HandlingSettings } from "./handling.ts";
 import { prefetchOf } from "./prefetch.ts";
@@ -36,6 +37,9 @@ export class JobConsumer implements Consumer {
   readonly #waiting = new Fifo<Delivery>();
   readonly #queue: PQueue;
   readonly #tokens: TokenBucket | null;
+  /** Null: messages are handled one by one. */
+  readonly #collector: BatchCollector<Delivery> | null;
+  readonly #batches = new Fifo<readonly Delivery[]>();
   #slots = 0;
   /** Slots with nothing to do; null ends one. */
   readonly #parked: ((delivery: Delivery | null) => void)[] = [];
@@ -68,6 +72,8 @@ export class JobConsumer implements Consumer {
     });
     this.#sweeper = setInterval(() => this.#handling.expire(), SWEEP_EVERY_MS);
     this.#queue = new PQueue({ concurrency: job.concurrency });
+    this.#collector =
+      job.handler.kind === "batch" ? new BatchCollector(job.handler, after, (batch) => this.#takeBatch(batch)) : null;
     this.#tokens = job.rate === null ? null : new TokenBucket(job.rate);
     this.#pull = new Pull(
       connection,
@@ -98,7 +104,8 @@ export class JobConsumer implements Consumer {
   /** Most messages held or asked for right now. */
   get prefetch(): number {
     const { job, lagMs } = this.#settings;
-    return prefetchOf({ ...job, lagMs: lagMs() });
+    const perSlot = job.handler.kind === "batch" ? job.handler.maxMessages : 1;
+    return prefetchOf({ ...job, lagMs: lagMs() }) * perSlot;
   }
 
   get trouble(): string | null {
@@ -154,6 +161,11 @@ export class JobConsumer implements Consumer {
   #take(delivery: Delivery): void {
     this.#settings.onEvent({ type: "received", job: this.job.name });
     this.#leases.hold(delivery);
+    if (this.#collector !== null) {
+      const batch = this.#collector.add(delivery);
+      if (batch !== null) this.#takeBatch(batch);
+      return;
+    }
     const parked = this.#parked.pop();
     if (parked !== undefined) {
       parked(delivery);
@@ -163,6 +175,26 @@ export class JobConsumer implements Consumer {
     if (this.#slots === this.#settings.job.concurrency) return;
     this.#slots += 1;
     void this.#queue.add(() => this.#occupySlot());
+  }
+
+  /** A batch is a task of the queue: there are few of them. */
+  #takeBatch(batch: readonly Delivery[]): void {
+    this.#batches.push(batch);
+    void this.#queue.add(async () => {
+      const next = this.#batches.shift(); // none when it was given back
+      if (next !== undefined) await this.#processBatch(next);
+    });
+  }
+
+  async #processBatch(batch: readonly Delivery[]): Promise<void> {
+    const { gate } = this.#settings;
+    if (this.#tokens !== null) await this.#turn(this.#tokens);
+    const held = batch.filter(({ isLost }) => !isLost);
+    if (!this.#stopping && !this.isPaused) {
+      await (gate === null ? this.#handling.handleBatch(held) : gate.add(() => this.#handling.handleBatch(held)));
+      return;
+    }
+    for (const delivery of held) void this.#handling.giveBack({ delivery, mark: null });
   }
 
   /**
@@ -191,15 +223,24 @@ export class JobConsumer implements Consumer {
 
   /** Its lease is kept while it waits for its turn. */
   async #processInTime(delivery: Delivery, tokens: TokenBucket): Promise<void> {
-    const { now, gate } = this.#settings;
-    const dueAt = now() + tokens.take(now());
-    for (let left = dueAt - now(); left > 0 && !this.#stopping; left = dueAt - now()) await pause(Math.min(left, 100));
+    const { gate } = this.#settings;
+    await this.#turn(tokens);
     if (delivery.isLost) return;
     if (this.#stopping || this.isPaused) void this.#handling.giveBack({ delivery, mark: null });
     else await (gate === null ? this.#handling.handle(delivery) : gate.add(() => this.#handling.handle(delivery)));
   }
 
+  async #turn(tokens: TokenBucket): Promise<void> {
+    const { now } = this.#settings;
+    const dueAt = now() + tokens.take(now());
+    for (let left = dueAt - now(); left > 0 && !this.#stopping; left = dueAt - now()) await pause(Math.min(left, 100));
+  }
+
   #giveBackWaiting(): void {
+    for (const delivery of this.#collector?.take() ?? []) this.#waiting.push(delivery);
+    for (let batch = this.#batches.shift(); batch !== undefined; batch = this.#batches.shift()) {
+      for (const delivery of batch) this.#waiting.push(delivery);
+    }
     for (let delivery = this.#waiting.shift(); delivery !== undefined; delivery = this.#waiting.shift()) {
       if (!delivery.isLost) void this.#handling.giveBack({ delivery, mark: null });
     }
@@ -234,7 +275,13 @@ export class JobConsumer implements Consumer {
 
   /** Asked once more when nothing is held any longer, so an empty answer then is the end. */
   #exhausted(nothing: boolean): void {
+    if (nothing && this.#collector !== null && this.#collector.size > 0) this.#takeBatch(this.#collector.take());
     if (!nothing) this.#pull.again();
     else if (this.held === 0) this.#onEmptied?.();
   }
+}
+
+function after(delayMs: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, delayMs);
+  return () => clearTimeout(timer);
 }

@@ -121,6 +121,18 @@ test("a producer opens on a harness, and its ids are those that can be waited fo
   await harness.waitFor({ id, outcome: "done" }, WAIT);
 });
 
+test("a delayed message is in its queue after its delay, under the id it was given", async (t) => {
+  const harness = await setup(t);
+  await using producer = await openProducer({ config: harness.config, job: "upper" });
+  const startedAt = Date.now();
+
+  await producer.enqueue(upper, { host: "n1" }, { id: "m1", delayMs: 700 });
+  await harness.waitFor({ id: "m1", outcome: "done" }, WAIT);
+
+  assert.ok(Date.now() - startedAt >= 650, "it came too early");
+  assert.deepEqual((await harness.outputs())[0]?.json(), { host: "N1" });
+});
+
 test("a harness that is stopped leaves nothing running and no files", async (t) => {
   const harness = await setup(t);
   const { storeDir } = harness;

@@ -2,6 +2,7 @@ import type { Job } from "../../functions/consumer/job.ts";
 import type { RunSettings } from "../../functions/consumer/run.ts";
 import type { StoredInput } from "../../functions/consumer/message.ts";
 import type { JobEvent } from "../../functions/consumer/events.ts";
+import { tracedBySdk } from "../../functions/consumer/traced.ts";
 import type { OutboundMessage, Sink } from "../../shared/sinks/sink.ts";
 import { createLogger } from "../../shared/telemetry/log.ts";
 
@@ -53,6 +54,7 @@ export function makeRunBench(handler: Job["handler"]): RunBench {
     now: () => now,
     wallNow: () => 1_700_000_000_000 + now,
     random: () => 0,
+    traced: tracedBySdk(),
   };
   return {
     settings,

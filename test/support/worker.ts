@@ -2,8 +2,8 @@ import type { TestContext } from "node:test";
 import { type JetStreamManager, type NatsConnection, headers as makeHeaders } from "nats";
 import { readAdapterOutput } from "../../shared/choria/output.ts";
 import { parseConfig } from "../../shared/config/load.ts";
-import type { JobHandler } from "../../shared/jobs/handler.ts";
 import { createLogger } from "../../shared/telemetry/log.ts";
+import type { AnyHandler } from "../../functions/consumer/job.ts";
 import type { OpenJobsOptions } from "../../functions/consumer/open-jobs.ts";
 import { startNats, type TestNats } from "./nats.ts";
 
@@ -21,7 +21,7 @@ export interface BenchOptions {
   /** Lines of YAML of the job, instead of `sink: store`. */
   readonly job?: string;
   /** What the job's `handler: handlers.js#handler` means. */
-  readonly handler?: JobHandler;
+  readonly handler?: AnyHandler;
 }
 
 function yaml(url: string, job: string): string {

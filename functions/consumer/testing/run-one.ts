@@ -10,6 +10,7 @@ import { payloadOf } from "../options.ts";
 import { resolveJobs } from "../resolve-jobs.ts";
 import { readInput, Run, type RunEnd, type RunSettings } from "../run.ts";
 import { harnessConfig } from "./harness-config.ts";
+import { tracedBySdk } from "../traced.ts";
 import { bodyOf, madeInput } from "./made-input.ts";
 import { memorySink, type TestOutput } from "./memory-sink.ts";
 
@@ -83,6 +84,7 @@ async function settingsFor(handler: AnyHandler, outputs: TestOutput[], options: 
     now: () => performance.now(),
     wallNow: Date.now,
     random: () => 0,
+    traced: tracedBySdk(),
   };
 }
 
