@@ -46,13 +46,29 @@ await build({
   sourcemap: true,
   logLevel: "warning",
 });
+// What is packed carries types; a checkout has its sources. Seconds that `npm start` need not wait for.
+if (process.env.npm_command === "pack" || process.env.npm_command === "publish") await declareTypes();
 // esbuild leaves import paths alone when it does not bundle: "./x.ts" must name the file it became.
 const relativeTs = /((?:from|import)\s*\(?\s*["'])(\.{1,2}\/[^"']+)\.ts(["'])/g;
 for (const file of readdirSync(outdir, { recursive: true })) {
-  if (!String(file).endsWith(".js")) continue;
+  if (!/\.(?:js|d\.ts)$/.test(String(file))) continue;
   const path = join(outdir, String(file));
   writeFileSync(path, readFileSync(path, "utf8").replace(relativeTs, "$1$2.js$3"));
 }
+
+async function declareTypes() {
+  const { default: ts } = await import("typescript");
+  const { options } = ts.getParsedCommandLineOfConfigFile(join(root, "tsconfig.json"), {}, ts.sys);
+  const emit = { noEmit: false, declaration: true, emitDeclarationOnly: true, rootDir: root, outDir: outdir };
+  const { emitSkipped, diagnostics } = ts.createProgram(sources, { ...options, ...emit }).emit();
+  if (emitSkipped || diagnostics.length > 0)
+    throw new Error(`no types: ${ts.formatDiagnostics(diagnostics, host(ts))}`);
+}
+
+function host(ts) {
+  return { getCurrentDirectory: () => root, getCanonicalFileName: (name) => name, getNewLine: () => ts.sys.newLine };
+}
+
 mkdirSync(dirname(dist), { recursive: true });
 rmSync(dist, { recursive: true, force: true });
 renameSync(outdir, dist);
