@@ -6,6 +6,8 @@ import { serverNameAt } from "./probe.ts";
 
 export interface LaunchSettings {
   readonly binary: string;
+  /** null: a new one. */
+  readonly name: string | null;
   readonly storeDir: string;
   readonly port: number;
   readonly monitorPort: number | null;
@@ -29,7 +31,7 @@ const children = new Set<ChildProcess>();
 
 /** Starts the program and waits until it takes connections; rejects with what it printed when it does not. */
 export async function launch(settings: LaunchSettings): Promise<Launch> {
-  const name = randomUUID();
+  const name = settings.name ?? randomUUID();
   const child = spawnBound(settings.binary, argumentsOf(settings, name), settings.ownProcessGroup);
   const output = collectOutput(child);
   let failure: string | null = null;

@@ -13,6 +13,8 @@ export interface ServerOptions {
   readonly storeDir: string;
   /** Default: a free one. */
   readonly port?: number;
+  /** A cluster knows its servers by their names, so one that is started again has to keep its own. Default: new each time. */
+  readonly name?: string;
   /** Also serve HTTP monitoring, on a free loopback port. */
   readonly monitor?: boolean;
   /** Further server configuration (accounts, TLS…), in nats-server's own syntax. */
@@ -45,10 +47,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await mkdir(options.storeDir, { recursive: true });
   const monitorPort = options.monitor === true ? await freePort() : null;
   const configFile = options.config === undefined ? null : await writeConfig(options.storeDir, options.config);
-  const { binary, storeDir, ownProcessGroup = false } = options;
+  const { binary, name = null, storeDir, ownProcessGroup = false } = options;
   for (let attempt = 1; ; attempt += 1) {
     const settings = {
       binary,
+      name,
       storeDir,
       monitorPort,
       configFile,
