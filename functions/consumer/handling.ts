@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Acknowledged } from "../../shared/jetstream/acknowledge.ts";
+import { type Acknowledged, leaseIsOver } from "../../shared/jetstream/acknowledge.ts";
 import type { Death } from "../../shared/jetstream/dead-letter.ts";
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import { acknowledgeDone, type SettleSettings, settle } from "../../shared/jetstream/settle.ts";
@@ -74,6 +74,7 @@ export class Handling {
 
   /** Runs the handler on a delivery and sees to its settlement. Resolves when its slot is free. Never rejects. */
   async handle(delivery: Delivery): Promise<void> {
+    if (this.#isOver(delivery)) return;
     const mark = delivery.deliveryCount === 1 ? this.#settings.records.first(delivery) : await this.begin(delivery);
     if (mark === null) return;
     const end = await this.run({ delivery, mark });
@@ -92,8 +93,18 @@ export class Handling {
   }
 
   async #handled(delivery: Delivery): Promise<Handled | null> {
+    if (this.#isOver(delivery)) return null;
     const mark = delivery.deliveryCount === 1 ? this.#settings.records.first(delivery) : await this.begin(delivery);
     return mark === null ? null : { delivery, mark };
+  }
+
+  /** A process that stood still goes on here before anything has looked at its leases. */
+  #isOver(delivery: Delivery): boolean {
+    if (!delivery.isLost && leaseIsOver(this.#settings, delivery.leaseFromMs)) {
+      delivery.isLost = true;
+      this.lost(delivery);
+    }
+    return delivery.isLost;
   }
 
   /** What comes before the run of a message that was handed over before; null when there is to be none. */
@@ -105,7 +116,11 @@ export class Handling {
         onEvent({ type: "records_unavailable", job: job.name, detail: String(error) });
         return null;
       });
-    if (delivery.isLost) return null;
+    if (this.#isOver(delivery)) {
+      // Announced, and never begun: taken back, unless somebody else has seen it already.
+      if (begun?.type === "run") begun.mark.leave(false, () => true).catch(() => {});
+      return null;
+    }
     if (begun === null) {
       void this.#handBack(delivery);
       return null;

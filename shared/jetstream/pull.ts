@@ -1,5 +1,6 @@
 import { createInbox, type Msg, type NatsConnection, type Subscription } from "nats";
 import { nak } from "./acknowledge.ts";
+import { Arrival } from "./arrival.ts";
 import { Delivery } from "./delivery.ts";
 import { PullLedger } from "./pull-ledger.ts";
 import { type PullStatus, readPullStatus } from "./pull-status.ts";
@@ -54,6 +55,7 @@ export class Pull {
   #pulls = 0;
   #failures = 0;
   #resumeAt = 0;
+  readonly #arrival: Arrival;
   #heardAt: number;
   #connected = true;
   #trouble: string | null = null;
@@ -69,6 +71,7 @@ export class Pull {
     this.#now = now;
     this.#api = `$JS.API.CONSUMER.MSG.NEXT.${settings.stream}.${settings.durable}`;
     this.#heardAt = now();
+    this.#arrival = new Arrival(connection, now);
     this.#subscription = this.#listen();
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     this.#ask();
@@ -122,6 +125,7 @@ export class Pull {
 
   /** The connection is back: the server has forgotten the pulls of the old one. */
   reconnected(): void {
+    this.#arrival.reconnected();
     this.#connected = true;
     this.#ledger.forgetAll();
     this.#resumeAt = 0;
@@ -160,11 +164,12 @@ export class Pull {
   }
 
   #receive(message: Msg): void {
+    const arrivedAt = this.#arrival.earliest();
     this.#heardAt = this.#now();
     const status = readPullStatus(message);
     if (status?.type !== "failed") this.#trouble = null;
     if (status !== null) this.#hear(status, message.subject.slice(this.#inbox.length));
-    else this.#deliver(new Delivery(message, this.#heardAt));
+    else this.#deliver(new Delivery(message, arrivedAt));
   }
 
   #deliver(delivery: Delivery): void {
@@ -201,6 +206,7 @@ export class Pull {
 
   #tick(): void {
     const now = this.#now();
+    this.#arrival.earliest();
     this.#ledger.expire(now);
     const silence = this.#settings.noWait ? NO_WAIT_SILENCE_MS : SILENCE_MS;
     if (this.#ledger.owed > 0 && now - this.#heardAt > silence && this.#connected) this.#silent();
