@@ -1,5 +1,5 @@
 // Runs test suites: node scripts/test.mjs unit integration e2e [FILTER...]
-// A filter keeps the files whose path contains it. One run of node's test runner, so that it ends with one summary.
+// A filter keeps the files whose path contains it; --long is the long form of the fault tests. One run of node's test runner, so that it ends with one summary.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -28,9 +28,13 @@ const SUITES = {
   unit: [],
   integration: [natsServer],
   e2e: [natsServer, build],
+  faults: [natsServer, build],
 };
 
-const TIMEOUT_MS = 420_000;
+// The fault tests have a long form, for which nobody waits.
+const LONG = "--long";
+const long = process.argv.includes(LONG);
+const TIMEOUT_MS = long ? 3_600_000 : 420_000;
 
 function filesOf(suite, filters) {
   const folder = join(root, "test", suite);
@@ -52,14 +56,15 @@ function runTests(files, env) {
   return spawnSync(process.execPath, [...args, ...files], { cwd: root, stdio: "inherit", env });
 }
 
-const suites = process.argv.slice(2).filter((arg) => Object.hasOwn(SUITES, arg));
-const filters = process.argv.slice(2).filter((arg) => !Object.hasOwn(SUITES, arg));
+const words = process.argv.slice(2).filter((arg) => arg !== LONG);
+const suites = words.filter((arg) => Object.hasOwn(SUITES, arg));
+const filters = words.filter((arg) => !Object.hasOwn(SUITES, arg));
 const files = suites.flatMap((suite) => filesOf(suite, filters));
 if (files.length === 0) {
   console.error(`no test files: node scripts/test.mjs ${Object.keys(SUITES).join("|")}... [FILTER...]`);
   process.exit(2);
 }
-const env = { ...process.env };
+const env = { ...process.env, FAULTS: long ? "long" : "short" };
 try {
   for (const need of new Set(suites.flatMap((suite) => SUITES[suite]))) Object.assign(env, need());
 } catch (error) {

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { startNats } from "../../support/nats.ts";
+import { LONG } from "../../support/faults/form.ts";
+import { reportRow } from "../../support/faults/report.ts";
+import { assertBalanced, startScenario } from "../../support/faults/scenario.ts";
+import { VARIANTS } from "../../support/faults/variants.ts";
+
+const MESSAGES = LONG ? 200_000 : 3_000;
+const WORKERS = LONG ? 4 : 3;
+/**
+ * A partition stays with its owner until the owner's lease is over: killed faster than that, workers of an ordered job
+ * would hardly come to run anything, and a kill would show nothing.
+ */
+const UNORDERED_PACE = { kills: LONG ? 1_000 : 40, everyMs: 500 };
+const ORDERED_PACE = { kills: LONG ? 200 : 8, everyMs: 5_000 };
+
+for (const variant of VARIANTS) {
+  test(`workers killed with SIGKILL again and again lose nothing and repeat no effect, ${variant.name}`, async (t) => {
+    const nats = await startNats(t);
+    const { ledger, workers, verdict } = await startScenario(t, { servers: [nats.url], workers: WORKERS, variant });
+    const { kills, everyMs } = variant.ordered ? ORDERED_PACE : UNORDERED_PACE;
+    const started = performance.now();
+
+    const enqueued: Promise<void>[] = [];
+    while (workers.kills < kills) {
+      enqueued.push(ledger.enqueue(MESSAGES / kills));
+      await wait(everyMs);
+      await workers.killNext();
+    }
+    await Promise.all(enqueued);
+    const books = await verdict({ deaths: "workers" });
+
+    reportRow(t, {
+      fault: `SIGKILL of ${WORKERS} workers in turn, ${variant.name}`,
+      times: workers.kills,
+      nats,
+      books,
+      started,
+    });
+    assert.ok((books.counted["runs interrupted"] ?? 0) > 0, "no kill hit a run: the test shows nothing");
+    assertBalanced(books);
+  });
+}
