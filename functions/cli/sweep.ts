@@ -8,13 +8,15 @@ import { openConfigFile, type OpenConfig } from "./config-file.ts";
 import type { RegisterCommand } from "./context.ts";
 import { EXIT } from "./exit.ts";
 
+const REQUEUED = "requeued";
+
 interface SweepArguments {
   readonly config: string;
   readonly json: boolean;
 }
 
 interface SweepReport {
-  /** By job, then by how they were found. */
+  /** By job, then by how they were found, or that they were put back. */
   readonly swept: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** What is left, by stream. */
   readonly streams: Readonly<Record<string, Stranded>>;
@@ -26,7 +28,7 @@ export const registerSweep: RegisterCommand = (program, { env }) => {
     .command("sweep")
     .description(
       "Looks once for messages whose deliveries are spent without anybody having settled them, and takes them to the " +
-        "dead letters. Workers do the same every worker.sweepEvery.",
+        "dead letters; what lies in a queue unseen is put back at its end. Workers do the same every worker.sweepEvery.",
     )
     .requiredOption("-c, --config <file>", "configuration file (YAML)")
     .option("--json", "print the report as JSON", false)
@@ -52,7 +54,8 @@ async function sweepOnce(opened: OpenConfig, channels: Channels): Promise<SweepR
       return;
     }
     const counts = swept[event.job] ?? {};
-    swept[event.job] = { ...counts, [event.by]: (counts[event.by] ?? 0) + 1 };
+    const what = event.type === "requeued" ? REQUEUED : event.by;
+    swept[event.job] = { ...counts, [what]: (counts[what] ?? 0) + 1 };
   };
   const sweeper = await Sweeper.open({
     config: opened.config,
@@ -81,7 +84,9 @@ async function strandedStreams({ config }: OpenConfig, channels: Channels): Prom
 
 function describe({ swept, streams, failures }: SweepReport): string {
   const jobs = Object.entries(swept).map(([job, counts]) => {
-    const parts = Object.entries(counts).map(([by, count]) => `${count} found by ${by}`);
+    const parts = Object.entries(counts).map(([by, count]) =>
+      by === REQUEUED ? `${count} put back at the end of its queue` : `${count} found by ${by}`,
+    );
     return `job ${job}: ${parts.join(", ")}`;
   });
   const queues = Object.entries(streams).map(

@@ -21,6 +21,7 @@ export interface JobCounters {
   recordsUnavailable: number;
   released: number;
   swept: number;
+  requeued: number;
   sweepFailed: number;
   deadLetterFailed: number;
   pullTroubles: number;
@@ -43,6 +44,7 @@ export function createJobCounters(): JobCounters {
     recordsUnavailable: 0,
     released: 0,
     swept: 0,
+    requeued: 0,
     sweepFailed: 0,
     deadLetterFailed: 0,
     pullTroubles: 0,
@@ -98,6 +100,9 @@ function count(counters: JobCounters, event: JobEvent): void {
       return;
     case "records_unavailable":
       counters.recordsUnavailable += 1;
+      return;
+    case "requeued":
+      counters.requeued += 1;
       return;
     case "swept":
       counters.swept += 1;

@@ -48,6 +48,8 @@ export type JobEvent =
   | { readonly type: "released"; readonly job: string }
   /** A message whose deliveries were spent was found and taken to the dead letters. */
   | { readonly type: "swept"; readonly job: string; readonly reason: string }
+  /** A message that lay in its queue, unseen by its consumer, was put back at the end of it. */
+  | { readonly type: "requeued"; readonly job: string }
   /** A sweep did not end; the next one tries again. `job`: what it was about, a stream or a job. */
   | { readonly type: "sweep_failed"; readonly job: string; readonly detail: string }
   /** The dead-letter stream did not take a copy: the message is held, and the copy tried again. */

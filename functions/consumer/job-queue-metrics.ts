@@ -43,6 +43,11 @@ export function exposeJobQueue(registry: Registry, worker: Worker): void {
   );
   exposeSamples(
     registry,
+    METRICS.requeued,
+    counted(({ requeued }) => requeued),
+  );
+  exposeSamples(
+    registry,
     METRICS.sweepFailed,
     counted(({ sweepFailed }) => sweepFailed),
   );

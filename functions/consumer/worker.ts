@@ -92,7 +92,7 @@ interface Parts {
 
 function sweepEvent(event: SweepEvent): JobEvent {
   if (event.type === "sweep_failed") return { type: event.type, job: event.what, detail: event.detail };
-  return { type: event.type, job: event.job, reason: event.reason };
+  return event.type === "swept" ? { type: event.type, job: event.job, reason: event.reason } : event;
 }
 
 /** What an operator must learn even without metrics. */
@@ -106,6 +106,7 @@ function warnAbout(log: Logger): JobObserver {
       case "crashed":
       case "records_unavailable":
       case "swept":
+      case "requeued":
       case "sweep_failed":
         log.warn(event, event.type.replaceAll("_", " "));
     }

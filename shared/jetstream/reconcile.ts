@@ -3,9 +3,10 @@ import type { ConsumerInfo, JetStreamManager } from "nats";
 import { messageAt, nextMessage, type StoredMessage } from "./browse.ts";
 import { filtersOf } from "./stranded.ts";
 
-/** A message found stranded, and how often its consumer delivers at most. */
+/** A message found stranded. */
 export interface Found {
   readonly message: StoredMessage;
+  /** How often its consumer delivers at most; 0: no limit, so its deliveries cannot be spent. */
   readonly deliveries: number;
 }
 
@@ -25,21 +26,12 @@ const LOOK = 10_000;
  * floor everything is settled or spent; so is, while it waits for no acknowledgement at all, everything it has ever
  * handed over. (The floor moves with acknowledgements only, and not past a spent message while others are in flight: in a
  * queue that is never idle, only the advisory tells.)
- *
- * Without a bound on deliveries none is ever spent. What such a consumer leaves below its floor was settled by a worker
- * and kept by a server that crashed before it had removed it: no death, and not the sweeper's to take.
  */
-export function undeliverableUpTo({
-  config,
-  delivered,
-  ack_floor: floor,
-  num_ack_pending: inFlight,
-}: ConsumerFacts): number {
-  if (config.max_deliver === undefined || config.max_deliver <= 0) return 0;
+export function undeliverableUpTo({ delivered, ack_floor: floor, num_ack_pending: inFlight }: ConsumerFacts): number {
   return inFlight === 0 ? Math.max(delivered.stream_seq, floor.stream_seq) : floor.stream_seq;
 }
 
-type ConsumerFacts = Pick<ConsumerInfo, "config" | "delivered" | "ack_floor" | "num_ack_pending">;
+type ConsumerFacts = Pick<ConsumerInfo, "delivered" | "ack_floor" | "num_ack_pending">;
 
 /**
  * Walks a work queue for messages that its consumer will never hand over again. Each is looked at twice: one that was
@@ -56,7 +48,7 @@ export async function* findStranded(jsm: JetStreamManager, settings: ReconcileSe
     await wait(settleMs, null, { signal });
     const after = await jsm.consumers.info(stream, durable);
     if (after.created !== before.created) return;
-    yield* stillThere(jsm, stream, { suspects, deliveries: before.config.max_deliver ?? 0 });
+    yield* stillThere(jsm, stream, { suspects, deliveries: Math.max(0, before.config.max_deliver ?? 0) });
     if (suspects.length < LOOK) return;
     from = last.sequence + 1;
   }

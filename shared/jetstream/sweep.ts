@@ -1,13 +1,14 @@
 import type { ConsumerInfo, JetStreamManager } from "nats";
 import { readSpentAdvisory, type SpentAdvisory } from "./advisory.ts";
 import { errCodeOf } from "./api-error.ts";
-import { messageAt } from "./browse.ts";
+import { messageAt, type StoredMessage } from "./browse.ts";
 import { type Buried, bury, type SpentMessage } from "./bury.ts";
 import type { DeadLetterTarget } from "./dead-letter.ts";
 import { manage } from "./manager.ts";
 import type { PublishChannel } from "./publish-once.ts";
 import type { PullConsumer } from "./pull-batch.ts";
 import { findStranded } from "./reconcile.ts";
+import { requeue } from "./requeue.ts";
 import { takeAll } from "./take-all.ts";
 
 /** A job's consumer, as far as a sweeper is concerned. */
@@ -32,6 +33,8 @@ export type FoundBy = "advisory" | "reconcile";
 export type SweepEvent =
   /** A message was taken to the dead letters. */
   | { readonly type: "swept"; readonly job: string; readonly reason: string; readonly by: FoundBy }
+  /** A message that lay in its queue, unseen by its consumer, was put back at the end of it. */
+  | { readonly type: "requeued"; readonly job: string }
   /** Something was left for the next sweep. */
   | { readonly type: "sweep_failed"; readonly what: string; readonly detail: string };
 
@@ -95,8 +98,20 @@ async function sweepQueue(target: SweepTarget, job: SweptJob, settings: SweepSet
   if ((await consumerInfo(jsm, job)) === null) return;
   for await (const { message, deliveries } of findStranded(jsm, { ...job, ...settings })) {
     if (settings.signal.aborted) return;
-    await take(target, { ...place(job), message, deliveries }, { by: "reconcile", settings });
+    if (deliveries > 0) await take(target, { ...place(job), message, deliveries }, { by: "reconcile", settings });
+    else await putBack(target, job, { message, settings });
   }
+}
+
+/** Its deliveries cannot be spent, so it was settled, and the server kept it; or the server has forgotten it. */
+async function putBack(
+  { channel }: SweepTarget,
+  { job, stream }: SweptJob,
+  { message, settings }: { readonly message: StoredMessage; readonly settings: SweepSettings },
+): Promise<void> {
+  const result = await requeue(channel, stream, message);
+  if (result.type === "requeued") settings.onEvent({ type: "requeued", job });
+  else settings.onEvent({ type: "sweep_failed", what: `${job}: ${stream}:${message.sequence}`, detail: result.detail });
 }
 
 function place({ job, stream, isWorkQueue }: SweptJob): Pick<SpentMessage, "job" | "stream" | "remove"> {

@@ -38,6 +38,7 @@ export const JOB_QUEUE_METRICS = {
   paused: gauge("job_paused", ["job"], "1 while the job is paused."),
   stranded: gauge("job_stranded", ["job"], "Messages that no worker will be given again; 0 in a healthy queue."),
   swept: counter("job_swept_total", ["job"], "Stranded messages that the sweeper moved to the dead letters."),
+  requeued: counter("job_requeued_total", ["job"], "Messages that lay unseen in their queue and were put back."),
   sweepFailed: counter("job_sweep_failed_total", ["job"], "Sweeps that did not end."),
 
   // Sinks

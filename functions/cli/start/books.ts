@@ -95,7 +95,7 @@ function streamTerms(evidence: Evidence, name: string): StreamTerms {
     received: feeding.reduce((sum, [, { received }]) => sum + received, 0),
     released: [...jobs]
       .filter(([job]) => config.jobs[job]?.stream === name)
-      .reduce((sum, [, { released }]) => sum + released, 0),
+      .reduce((sum, [, { released, requeued }]) => sum + released + requeued, 0),
     stored: growth(evidence, name),
     duplicate: counters?.duplicate ?? 0,
     rejected: addTallies(feeding.map(([, { rejected }]) => rejected)),

@@ -175,6 +175,24 @@ test("without a bound on deliveries nothing is ever taken", async (t) => {
   assert.deepEqual([events, await messages("JOBS"), await messages("DEAD")], [[], 1, 0]);
 });
 
+test("what lies unseen in a queue whose deliveries have no bound is put back at its end under an id of its own", async (t) => {
+  const { put, spend, take, sweep, messages, events, jsm } = await setup(t, { advised: false });
+  await put("a", "id-a");
+  await spend();
+  await jsm.consumers.update("JOBS", "work", { max_deliver: -1 }); // revives nothing: the message lies there unseen
+
+  await sweep();
+
+  assert.deepEqual(events, [{ type: "requeued", job: "inventory" }]);
+  assert.deepEqual([await messages("JOBS"), await messages("DEAD")], [1, 0]);
+  const [message] = await take();
+  assert.equal(message?.string(), "a");
+  assert.deepEqual(
+    ["Nats-Msg-Id", "Job-Id"].map((name) => message?.headers?.get(name)),
+    ["id-a.s1", "id-a"],
+  );
+});
+
 test("an advisory from before a consumer was made anew kills nothing: its messages are delivered again", async (t) => {
   const { put, spend, sweep, jsm, messages, events, take } = await setup(t);
   await put("a");
