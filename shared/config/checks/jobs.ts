@@ -3,6 +3,7 @@ import type { Finding } from "../problem.ts";
 import type { Config, JobConfig } from "../schema.ts";
 import { durationText } from "../units.ts";
 import { streamsDownstream } from "./flow.ts";
+import { checkOrder } from "./order.ts";
 import { pairs } from "./scope.ts";
 import { streamFilter } from "./streams.ts";
 
@@ -17,7 +18,12 @@ export function checkJobs(config: Config): readonly Finding[] {
 }
 
 function checkJob(config: Config, path: PropertyKey[], job: JobConfig): Finding[] {
-  return [...checkLoop(config, path, job), ...checkFilter(config, [...path, "filter"], job), ...checkTimes(path, job)];
+  return [
+    ...checkLoop(config, path, job),
+    ...checkFilter(config, [...path, "filter"], job),
+    ...checkTimes(path, job),
+    ...checkOrder(config, path, job),
+  ];
 }
 
 function checkLoop(config: Config, path: PropertyKey[], { sink, stream }: JobConfig): Finding[] {

@@ -20,6 +20,7 @@ const v1 = { ca: "ca.pem" };
 const v2 = { issuers: { choria: "ab".repeat(32) } };
 const nodes = { connection: "main", subject: "nodes.{sender}", retention: "limits" };
 const inventory = { connection: "main", subject: "choria.reg.{sender}" };
+const partitioned = { connection: "main", subject: "choria.{partition:4}.{sender}" };
 const reg = { connection: "main", subject: REGISTRATION, kind: "registration", to: ["inventory"] };
 const republish = { stream: "inventory", sink: "nodes" };
 
@@ -410,6 +411,51 @@ const CASES: readonly Case[] = [
     problem: /comes back to its stream "inventory"/,
     also: "jobs.back.sink",
     fix: /does not lead back/,
+  },
+  {
+    name: "order on a stream that keeps its messages",
+    given: {
+      ...jobs({ order: {} }),
+      ...streams({ ...partitioned, retention: "limits" }),
+    },
+    path: "jobs.republish.order",
+    problem: /needs a work queue, and stream "inventory" keeps its messages/,
+    fix: /retention: workqueue in streams.inventory/,
+  },
+  {
+    name: "order without partitions",
+    given: jobs({ order: {} }),
+    path: "jobs.republish.order",
+    problem: /needs one \{partition:N\}.* stream "inventory" \(choria.reg.\{sender\}\)/,
+    fix: /"choria.\{partition:16\}.\{sender\}" in streams.inventory/,
+  },
+  {
+    name: "order by partitions that no filter can pick",
+    given: { ...jobs({ order: {} }), ...streams({ ...inventory, subject: "choria.p{partition:4}.{sender}" }) },
+    path: "jobs.republish.order",
+    problem: /as a token of its own/,
+    fix: /leave order out/,
+  },
+  {
+    name: "order with a filter",
+    given: { ...jobs({ order: {}, filter: "choria.0.>" }), ...streams(partitioned) },
+    path: "jobs.republish.filter",
+    problem: /cannot be combined with order/,
+    fix: /a stream of its own/,
+  },
+  {
+    name: "an owner's lease that cannot be renewed in time",
+    given: { ...jobs({ order: { lease: "500ms" } }), ...streams(partitioned) },
+    path: "jobs.republish.order.lease",
+    problem: /too short/,
+    fix: /1s or more/,
+  },
+  {
+    name: "an owner's lease longer than workers are remembered",
+    given: { ...jobs({ order: { lease: "5m" } }), ...streams(partitioned) },
+    path: "jobs.republish.order.lease",
+    problem: /longer than workers are remembered/,
+    fix: /2m or less/,
   },
   {
     name: "a filter beyond its stream",
