@@ -1,4 +1,4 @@
-import type { JobEvent, JobObserver, SettledOutcome } from "./events.ts";
+import type { JobEvent, JobObserver, PartitionChange, SettledOutcome } from "./events.ts";
 
 /** What one job has done since start. */
 export interface JobCounters {
@@ -25,6 +25,8 @@ export interface JobCounters {
   sweepFailed: number;
   deadLetterFailed: number;
   pullTroubles: number;
+  /** What became of partitions of an ordered job. */
+  readonly partitions: Record<PartitionChange, number>;
 }
 
 export function createJobCounters(): JobCounters {
@@ -48,6 +50,7 @@ export function createJobCounters(): JobCounters {
     sweepFailed: 0,
     deadLetterFailed: 0,
     pullTroubles: 0,
+    partitions: { taken: 0, released: 0, lost: 0, paused: 0, resumed: 0, restarted: 0 },
   };
 }
 
@@ -115,6 +118,9 @@ function count(counters: JobCounters, event: JobEvent): void {
       return;
     case "dead_letter_failed":
       counters.deadLetterFailed += 1;
+      return;
+    case "partition":
+      counters.partitions[event.change] += 1;
       return;
     case "pull_trouble":
       counters.pullTroubles += 1;

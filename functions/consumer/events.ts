@@ -5,6 +5,13 @@
 export type SettledOutcome = "done" | "retried" | "snoozed" | "parked" | "dead" | "dropped" | "returned";
 
 /**
+ * `taken`, `released`, `lost`: this worker owns the partition, no longer, or could not keep it. `paused`, `resumed`: as many messages
+ * as allowed wait behind keys that are held, so nothing is pulled. `restarted`: deliveries may have been lost on their way, so the
+ * server is made to begin again with the oldest message that is not settled.
+ */
+export type PartitionChange = "taken" | "released" | "lost" | "paused" | "resumed" | "restarted";
+
+/**
  * What happens in a worker, for those who count it: metrics, the ledger, the live view. `job` is the name in the
  * configuration. Each event is reported where it happens, never worked out from others.
  */
@@ -54,6 +61,8 @@ export type JobEvent =
   | { readonly type: "sweep_failed"; readonly job: string; readonly detail: string }
   /** The dead-letter stream did not take a copy: the message is held, and the copy tried again. */
   | { readonly type: "dead_letter_failed"; readonly job: string }
+  /** Something became of a partition of an ordered job. */
+  | { readonly type: "partition"; readonly job: string; readonly partition: number; readonly change: PartitionChange }
   /** Pulling failed and is tried again. */
   | { readonly type: "pull_trouble"; readonly job: string; readonly detail: string };
 

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import * as z from "zod";
-import type { Bucket } from "../../shared/jetstream/buckets.ts";
+import type { Bucket, BucketEntry } from "../../shared/jetstream/buckets.ts";
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import { FirstAttempt, spentBefore } from "./attempt.ts";
 import type { RunAttempt } from "./run-attempt.ts";
@@ -13,11 +13,13 @@ const recordSchema = z.strictObject({
   crashes: z.number().int().nonnegative(),
   running: z.boolean(),
   firstRunAt: z.string(),
+  /** It waits in its owner's hands until then, milliseconds since 1970; for messages that keep their order. */
+  notBeforeMs: z.number().nonnegative().default(0),
   /** Tells this writing from every other: one whose answer was lost is recognised by it. */
   by: z.string(),
 });
 type RunRecord = z.output<typeof recordSchema>;
-type Spent = Omit<RunRecord, "by" | "running">;
+type Spent = Omit<RunRecord, "by" | "running" | "notBeforeMs">;
 
 /** Limits from the job's retry policy. */
 export interface RunLimits {
@@ -31,6 +33,12 @@ export type Begun =
   | { readonly type: "spent"; readonly mark: RunMark; readonly hasCrashed: boolean }
   /** Somebody else has begun on it meanwhile: it is theirs. */
   | { readonly type: "taken" };
+
+/** Its next run is not due yet: an owner before this one held it. */
+export interface Early {
+  readonly type: "early";
+  readonly waitMs: number;
+}
 
 export interface RunRecordsSettings {
   readonly job: string;
@@ -65,7 +73,22 @@ export class RunRecords {
 
   /** For a later one. While the bucket does not answer it waits, until `isGivenUp`; then it rejects. */
   async again(delivery: Delivery, isGivenUp: () => boolean): Promise<Begun> {
-    const entry = await patiently(() => this.#bucket.get(this.#keyOf(delivery)), isGivenUp);
+    return this.#begin(delivery, await this.#read(delivery, isGivenUp), isGivenUp);
+  }
+
+  /** As `again`, but says so when the message was to wait longer. */
+  async againInTime(delivery: Delivery, isGivenUp: () => boolean): Promise<Begun | Early> {
+    const entry = await this.#read(delivery, isGivenUp);
+    const notBeforeMs = entry === null ? 0 : (readRecord(entry.text)?.notBeforeMs ?? 0);
+    const waitMs = notBeforeMs - this.#settings.wallNow();
+    return waitMs > 0 ? { type: "early", waitMs } : this.#begin(delivery, entry, isGivenUp);
+  }
+
+  #read(delivery: Delivery, isGivenUp: () => boolean): Promise<BucketEntry | null> {
+    return patiently(() => this.#bucket.get(this.#keyOf(delivery)), isGivenUp);
+  }
+
+  async #begin(delivery: Delivery, entry: BucketEntry | null, isGivenUp: () => boolean): Promise<Begun> {
     const known = entry === null ? null : readRecord(entry.text);
     const before = known ?? spentBefore(delivery);
     const hasCrashed = known?.running === true;
@@ -81,7 +104,7 @@ export class RunRecords {
       return { type: "spent", mark, hasCrashed };
     }
     const begun = { ...spent, runs: spent.runs + 1 };
-    const written = await this.write(delivery, { ...begun, running: true }, { revision, isGivenUp });
+    const written = await this.write(delivery, { ...begun, running: true, notBeforeMs: 0 }, { revision, isGivenUp });
     if (written === null) return { type: "taken" };
     return {
       type: "run",
@@ -113,9 +136,10 @@ export class RunRecords {
   }
 
   /** What to write when a run has ended and its message goes back. */
-  ended({ number, crashes, firstRunAt }: RunAttempt, isCounted: boolean): Omit<RunRecord, "by"> {
+  ended({ number, crashes, firstRunAt }: RunAttempt, { isCounted, waitMs }: RunLeft): Omit<RunRecord, "by"> {
     const runs = isCounted ? number : number - 1;
-    return { runs, crashes, running: false, firstRunAt: firstRunAt?.toISOString() ?? this.#now() };
+    const notBeforeMs = waitMs > 0 ? Math.round(this.#settings.wallNow() + waitMs) : 0;
+    return { runs, crashes, running: false, firstRunAt: firstRunAt?.toISOString() ?? this.#now(), notBeforeMs };
   }
 
   #now(): string {
@@ -126,6 +150,12 @@ export class RunRecords {
   #keyOf({ streamSequence, timestampMs }: Delivery): string {
     return `${this.#settings.job}.${streamSequence}.${timestampMs}`;
   }
+}
+
+interface RunLeft {
+  readonly isCounted: boolean;
+  /** How long the message waits in its owner's hands; 0: it goes back, and the server does the waiting. */
+  readonly waitMs: number;
 }
 
 interface MarkState {
@@ -153,9 +183,9 @@ export class RunMark {
    * The run is over and its message goes back. Written before it is handed back, or the next worker would not know. False
    * when somebody else has the message already; rejects when the bucket did not answer until `isGivenUp`.
    */
-  async leave(isCounted: boolean, isGivenUp: () => boolean): Promise<boolean> {
-    if (!isCounted && this.#revision === 0) return true;
-    const record = this.#records.ended(this.attempt, isCounted);
+  async leave(isCounted: boolean, isGivenUp: () => boolean, waitMs = 0): Promise<boolean> {
+    if (!isCounted && waitMs === 0 && this.#revision === 0) return true;
+    const record = this.#records.ended(this.attempt, { isCounted, waitMs });
     const written = await this.#records.write(this.#delivery, record, { revision: this.#revision, isGivenUp });
     if (written === null) return false;
     this.#revision = written;

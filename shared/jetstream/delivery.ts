@@ -4,6 +4,7 @@ interface AckSubject {
   readonly stream: string;
   readonly deliveryCount: number;
   readonly streamSequence: number;
+  readonly consumerSequence: number;
   readonly timestampMs: number;
 }
 
@@ -29,6 +30,7 @@ export function parseAckSubject(subject: string): AckSubject | null {
     stream: subject.slice(...token(0)),
     deliveryCount: integer(subject, ...token(2)),
     streamSequence: integer(subject, ...token(3)),
+    consumerSequence: integer(subject, ...token(4)),
     // Nanoseconds do not fit a number: the last six digits go before it becomes one.
     timestampMs: integer(subject, timeStart, timeEnd - 6),
   };
@@ -47,7 +49,7 @@ function integer(text: string, start: number, end: number): number {
   return value;
 }
 
-const UNREADABLE: AckSubject = { stream: "", deliveryCount: 1, streamSequence: 0, timestampMs: 0 };
+const UNREADABLE: AckSubject = { stream: "", deliveryCount: 1, streamSequence: 0, consumerSequence: 0, timestampMs: 0 };
 
 /**
  * One hand-over of a stored message by a pull consumer. Its headers and reply subject are read when asked for. The server
@@ -95,6 +97,11 @@ export class Delivery {
 
   get streamSequence(): number {
     return this.#read().streamSequence;
+  }
+
+  /** Counts what the consumer handed over, from 1 without a gap, repeated ones included. */
+  get consumerSequence(): number {
+    return this.#read().consumerSequence;
   }
 
   /** How often the server handed the message over, this time included. */

@@ -53,7 +53,7 @@ export class LeaseStore {
 
   /** `NO_LEASE` when there is no record. Rejects when the server does not answer. */
   async read(key: string): Promise<StoredLease> {
-    const request = JSON.stringify({ last_by_subj: this.subjectOf(key) });
+    const request = JSON.stringify({ last_by_subj: this.#subjectOf(key) });
     const { message, error } = await this.#request(`$JS.API.STREAM.MSG.GET.KV_${this.#bucket}`, request);
     if (error?.err_code === NO_MESSAGE_FOUND) return NO_LEASE;
     if (message === undefined) throw new Error(`bucket ${this.#bucket}: ${error?.description ?? "no answer"}`);
@@ -67,14 +67,25 @@ export class LeaseStore {
   async write(key: string, record: LeaseRecord, revision: number): Promise<number | null> {
     const headers = makeHeaders();
     headers.append("Nats-Expected-Last-Subject-Sequence", String(revision));
-    const { error, seq } = await this.#request(this.subjectOf(key), JSON.stringify(record), headers);
+    const { error, seq } = await this.#request(this.#subjectOf(key), JSON.stringify(record), headers);
     if (error?.err_code === WRONG_LAST_SEQUENCE) return null;
     if (seq === undefined) throw new Error(`bucket ${this.#bucket}: ${error?.description ?? "no answer"}`);
     return seq;
   }
 
-  /** Where the writes of a key can be heard. */
-  subjectOf(key: string): string {
+  /** Calls back soon after a lease below `topic` was given up; a hint, that may be missed. Returns the function that ends it. */
+  onGivenUp(topic: string, callback: () => void): () => void {
+    const subscription = this.#connection.subscribe(this.#subjectOf(`${topic}.*`), {
+      callback: (error, message) => {
+        if (error === null && readRecord(message.data).worker === "") callback();
+      },
+    });
+    return () => {
+      if (!subscription.isClosed() && !this.#connection.isClosed()) subscription.unsubscribe();
+    };
+  }
+
+  #subjectOf(key: string): string {
     return `$KV.${this.#bucket}.${key}`;
   }
 

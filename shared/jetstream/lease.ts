@@ -135,6 +135,8 @@ interface Sighting {
   readonly stored: StoredLease;
   /** Since when it has stood unchanged, by this process's clock. */
   readonly sinceMs: number;
+  /** It has been seen to change: whoever wrote it is at work. */
+  readonly isFresh: boolean;
 }
 
 /** What a process has seen of leases, and for how long they have stood unchanged. */
@@ -142,7 +144,9 @@ export class LeaseSightings {
   readonly #seen = new Map<string, Sighting>();
 
   see(key: string, stored: StoredLease, nowMs: number): void {
-    if (this.#seen.get(key)?.stored.revision !== stored.revision) this.#seen.set(key, { stored, sinceMs: nowMs });
+    const before = this.#seen.get(key);
+    if (before?.stored.revision === stored.revision) return;
+    this.#seen.set(key, { stored, sinceMs: nowMs, isFresh: before !== undefined });
   }
 
   stored(key: string): StoredLease {
@@ -154,5 +158,10 @@ export class LeaseSightings {
     const seen = this.#seen.get(key);
     if (seen === undefined || seen.stored.record.worker === "") return null;
     return nowMs - seen.sinceMs >= leaseMs ? null : seen.stored.record.worker;
+  }
+
+  /** Its holder is known to be at work: it has renewed since it was first seen here. */
+  isFresh(key: string): boolean {
+    return this.#seen.get(key)?.isFresh ?? false;
   }
 }

@@ -1,6 +1,9 @@
 import { type JetStreamManager, NatsError } from "nats";
 import type { Connection } from "./connect.ts";
 
+/** JetStream's management calls, under a name that does not tie its holders to the client. */
+export type Manager = JetStreamManager;
+
 /** A server that answers, but not as JetStream: it is off, off for the account, or the API is not permitted. */
 class NoJetStreamError extends Error {
   override readonly name = "NoJetStreamError";

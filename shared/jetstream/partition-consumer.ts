@@ -78,6 +78,15 @@ export async function removePartitionConsumer(
   }
 }
 
+/** How many deliveries the consumer counts; null when it is gone. Rejects when the server does not answer. */
+export async function deliveriesOf(
+  jsm: JetStreamManager,
+  settings: PartitionSettings,
+  durable: string,
+): Promise<number | null> {
+  return (await infoOf(jsm, settings, durable))?.delivered.consumer_seq ?? null;
+}
+
 interface Supersession {
   readonly settings: PartitionSettings;
   readonly lease: Lease;
