@@ -112,7 +112,9 @@ function partsOf(config: Config): readonly Part[] {
   ]);
   const consumers = Object.entries(config.jobs).flatMap(([name, job]): Part[] => {
     const connection = config.streams[job.stream]?.connection;
-    return connection === undefined ? [] : [{ kind: "consumer", connection, name, spec: consumerSpec(config, name) }];
+    // The consumers of an ordered job are made by the owners of its partitions, and go with them.
+    if (connection === undefined || job.order !== undefined) return [];
+    return [{ kind: "consumer", connection, name, spec: consumerSpec(config, name) }];
   });
   return [...streams, ...kept, ...shared, ...consumers];
 }

@@ -1,3 +1,5 @@
+import type { Job } from "./job.ts";
+
 /** Something that pulls messages of one durable consumer until it is stopped. */
 export interface Consumer {
   /** Messages taken and not settled yet. */
@@ -12,4 +14,17 @@ export interface Consumer {
   reconnected(): void;
   /** Stops within `deadlineMs`; resolves with the number of messages still unsettled then. */
   stop(deadlineMs: number): Promise<number>;
+}
+
+/** Consumes one job. */
+export interface JobRunner extends Consumer {
+  readonly job: Job;
+  /** Runs under way. */
+  readonly running: number;
+  /** Most messages held or asked for right now. */
+  readonly prefetch: number;
+  readonly isPaused: boolean;
+  /** Begins no more runs until `resume`; what runs may end. */
+  pause(): void;
+  resume(): void;
 }

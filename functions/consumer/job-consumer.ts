@@ -7,7 +7,7 @@ import { Pull } from "../../shared/jetstream/pull.ts";
 import { TokenBucket } from "../../shared/jobs/token-bucket.ts";
 import { within } from "../../shared/time/within.ts";
 import { BatchCollector } from "./batch-collector.ts";
-import type { Consumer } from "./consumer.ts";
+import type { JobRunner } from "./consumer.ts";
 import { Handling, type HandlingSettings } from "./handling.ts";
 import { prefetchOf } from "./prefetch.ts";
 
@@ -30,7 +30,7 @@ const SHARE_FOR_RUNS = 0.8;
 const SWEEP_EVERY_MS = 25;
 
 /** Pulls the messages of one job, keeps their leases, and has them handled, a bounded number at a time. */
-export class JobConsumer implements Consumer {
+export class JobConsumer implements JobRunner {
   readonly #settings: JobConsumerSettings;
   readonly #handling: Handling;
   readonly #leases: Leases;

@@ -14,12 +14,14 @@ import { isPlainSubject, subjectCovers } from "../../shared/subjects/overlap.ts"
 import { compileTemplate } from "../../shared/subjects/template.ts";
 import type { Logger } from "../../shared/telemetry/log.ts";
 import { WorkerConnections } from "./connections.ts";
-import type { Consumer } from "./consumer.ts";
+import type { Consumer, JobRunner } from "./consumer.ts";
 import type { JobObserver } from "./events.ts";
 import { guardSink } from "./guard-sink.ts";
 import type { Job } from "./job.ts";
 import { JobConsumer, type JobConsumerSettings } from "./job-consumer.ts";
 import { LoopLag } from "./loop-lag.ts";
+import { type Order, openOrder } from "./open-order.ts";
+import { OrderedConsumer } from "./ordered-consumer.ts";
 import { Parking } from "./parking.ts";
 import { openQueueStates, type QueueState } from "./queue-state.ts";
 import { Releaser } from "./releaser.ts";
@@ -39,11 +41,14 @@ export interface OpenJobsOptions extends JobChoice {
   readonly log: Logger;
 }
 
-type Opened = Omit<JobConsumerSettings, "mode" | "onEvent">;
+interface Opened extends Omit<JobConsumerSettings, "mode" | "onEvent"> {
+  /** Null: messages of the job run in any order. */
+  readonly order: Order | null;
+}
 
 /** What a worker or a drain runs, all of which must be stopped. */
 export interface Consuming {
-  readonly jobs: readonly JobConsumer[];
+  readonly jobs: readonly JobRunner[];
   /** The jobs' consumers and those that put delayed messages back. */
   readonly all: readonly Consumer[];
 }
@@ -101,7 +106,7 @@ export class OpenJobs {
   /** Starts consuming every job, and putting delayed messages back. */
   consume(mode: "worker" | "drain", onEvent: JobObserver): Consuming {
     const jobs = this.#opened.map((settings) =>
-      this.#attached(settings.connection, new JobConsumer({ ...settings, mode, onEvent })),
+      this.#attached(settings.connection, consumerOf({ ...settings, mode, onEvent })),
     );
     const releasers = [...this.states.values()].map((state) =>
       this.#attached(state.channel.connection, this.#releaser(state, { mode, onEvent })),
@@ -137,7 +142,7 @@ export class OpenJobs {
 
   /** What is left on the server, over all jobs. */
   async backlog(): Promise<Backlog> {
-    const all = await Promise.all(this.#opened.map(({ connection, job }) => backlogOf(connection, job)));
+    const all = await Promise.all(this.#opened.map(leftOf));
     return all.reduce((sum, one) => ({
       waiting: sum.waiting + one.waiting,
       unsettled: sum.unsettled + one.unsettled,
@@ -154,6 +159,17 @@ export class OpenJobs {
 
 function monotonic(): number {
   return performance.now();
+}
+
+function consumerOf(settings: Opened & Pick<JobConsumerSettings, "mode" | "onEvent">): JobRunner {
+  const { order } = settings;
+  if (order === null) return new JobConsumer(settings);
+  return new OrderedConsumer({ ...settings, ...order, ackWaitMs: Number.POSITIVE_INFINITY }); // the partition's lease counts
+}
+
+/** An ordered job is the only reader of its queue, by consumers that come and go. */
+async function leftOf({ connection, job, order }: Opened): Promise<Backlog> {
+  return order === null ? backlogOf(connection, job) : { waiting: await order.messagesLeft(), unsettled: 0 };
 }
 
 interface Parts {
@@ -176,6 +192,7 @@ async function openJob(parts: Parts, job: Job): Promise<Opened> {
   return {
     ...state.channel,
     job,
+    order: await openOrder(config, job, state, worker),
     sinks,
     unwrap,
     deadLetters,
@@ -248,6 +265,7 @@ async function ensureTopology(
   const managerOf = async (name: string) => manage((await connections.get(name)).connection);
   for (const [connection, spec] of streams) await ensureStream(await managerOf(connection), spec, { apply });
   for (const { name } of jobs) {
+    if (config.jobs[name]?.order !== undefined) continue; // its partitions' owners make their own
     const jsm = await managerOf(connectionOf(config, config.jobs[name]?.stream ?? ""));
     await ensureConsumer(jsm, consumerSpec(config, name), { apply });
   }

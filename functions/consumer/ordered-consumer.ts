@@ -7,7 +7,7 @@ import type { Presence } from "../../shared/jetstream/presence.ts";
 import { planPartitions } from "../../shared/jobs/partitions.ts";
 import { TokenBucket } from "../../shared/jobs/token-bucket.ts";
 import { within } from "../../shared/time/within.ts";
-import type { Consumer } from "./consumer.ts";
+import type { JobRunner } from "./consumer.ts";
 import type { SharedLimits } from "./job-consumer.ts";
 import { Partition, type PartitionSettings } from "./partition.ts";
 
@@ -42,7 +42,7 @@ const LEAST_WANTED = 32;
  * Consumes a job whose messages keep their order per key. The stream's partitions are shared out evenly among the workers;
  * of those it owns, a worker runs as many keys at a time as the job has slots.
  */
-export class OrderedConsumer implements Consumer {
+export class OrderedConsumer implements JobRunner {
   readonly emptied: Promise<void>;
   readonly stopped: Promise<void>;
   readonly #settings: OrderedConsumerSettings;
@@ -57,6 +57,8 @@ export class OrderedConsumer implements Consumer {
   readonly #ready = new Fifo<Partition>();
   readonly #sweeper: NodeJS.Timeout;
   readonly #forgetHints: () => void;
+  /** Resolves when nothing is taken any more. */
+  readonly #looking: Promise<void>;
   #isPaused = false;
   #stopping = false;
   #trouble: string | null = null;
@@ -83,7 +85,7 @@ export class OrderedConsumer implements Consumer {
     this.#tokens = job.rate === null ? null : new TokenBucket(job.rate);
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_EVERY_MS);
     this.#forgetHints = store.onGivenUp(this.#topic, () => this.#wake?.());
-    void this.#look();
+    this.#looking = this.#look();
   }
 
   get job(): OrderedConsumerSettings["job"] {
@@ -149,7 +151,8 @@ export class OrderedConsumer implements Consumer {
     this.#stopping = true;
     this.#wake?.();
     this.#forgetHints();
-    void this.#settings.presence.withdraw(); // at once, so that others know that more is theirs
+    await within(this.#looking, deadlineMs * (1 - SHARE_FOR_RUNS));
+    void this.#settings.presence.withdraw(); // before the rest, so that others know that more is theirs
     const leaving = [...this.#partitions.values()].map((partition) => partition.leave(deadlineMs * SHARE_FOR_RUNS));
     await within(Promise.all(leaving), deadlineMs);
     clearInterval(this.#sweeper);

@@ -266,7 +266,8 @@ export class Partition {
   #changing(change: () => void): void {
     const before = this.#queue.ready;
     change();
-    for (let ready = before; ready < this.#queue.ready; ready++) this.#observer.ready(this);
+    const added = this.#queue.ready - before; // now: telling may take some of them at once
+    for (let told = 0; told < added; told++) this.#observer.ready(this);
     const { blocked } = this.#queue;
     const { backlog } = this.#settings;
     if (!this.#isPaused && blocked >= backlog) this.#setPaused(true);
