@@ -180,7 +180,7 @@ export class Partition {
 
   #lose(): void {
     this.#over = true;
-    for (const delivery of this.#queue.clear()) delivery.isLost = true;
+    this.#dropWaiting();
     this.#runs.lose();
     this.#tell("lost");
     void this.#stopPulling()

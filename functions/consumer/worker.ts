@@ -1,7 +1,7 @@
 import type { Logger } from "../../shared/telemetry/log.ts";
 import { type JobCounters, WorkerCounters } from "./counters.ts";
 import type { SweepEvent } from "../../shared/jetstream/sweep.ts";
-import type { JobEvent, JobObserver } from "./events.ts";
+import type { JobEvent, JobObserver, PartitionChange } from "./events.ts";
 import { Sweeper } from "./sweeper.ts";
 import { type Consuming, OpenJobs, type OpenJobsOptions } from "./open-jobs.ts";
 
@@ -95,6 +95,8 @@ function sweepEvent(event: SweepEvent): JobEvent {
   return event.type === "swept" ? { type: event.type, job: event.job, reason: event.reason } : event;
 }
 
+const WORRYING_CHANGES: ReadonlySet<PartitionChange> = new Set(["lost", "paused", "restarted"]);
+
 /** What an operator must learn even without metrics. */
 function warnAbout(log: Logger): JobObserver {
   return (event) => {
@@ -109,6 +111,10 @@ function warnAbout(log: Logger): JobObserver {
       case "requeued":
       case "sweep_failed":
         log.warn(event, event.type.replaceAll("_", " "));
+        return;
+      case "partition":
+        if (WORRYING_CHANGES.has(event.change)) log.warn(event, `partition ${event.change}`);
+        else log.info(event, `partition ${event.change}`);
     }
   };
 }

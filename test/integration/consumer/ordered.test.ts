@@ -354,6 +354,42 @@ test("a consumer that somebody removed is made again, and what it had delivered 
   assertInOrder(runs);
 });
 
+test("a delivery that is lost on its way lets none of its successors pass", async (t) => {
+  const bench = await makeOrderBench(t);
+  const { a, sameAsA } = senders();
+  const runs = new Map<string, number[]>();
+  let open = (): void => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const waiting = noting(runs, async () => {
+    await gate;
+    return undefined;
+  });
+  const { worker, events } = await bench.start("a", waiting, { job: "concurrency: 1" });
+  await putAll(bench, 1, 1, [a, sameAsA]);
+  await eventually(() => assert.equal(worker.held, 2)); // so many are wanted in hand: nothing is asked for now
+  await putAll(bench, 2, 9, [a]);
+  const [{ name = "" } = {}] = (await bench.jsm.consumers.list("IN").next()).filter(
+    ({ delivered }) => delivered.consumer_seq > 0,
+  );
+
+  // Somebody else takes the next delivery, as a connection does that breaks.
+  const stolen = await bench.connection.request(`$JS.API.CONSUMER.MSG.NEXT.IN.${name}`, "1", {
+    timeout: 5_000,
+    noMux: true,
+  });
+  assert.equal(stolen.string(), `${a} 2`);
+  open();
+
+  await eventually(async () => assert.equal(await bench.messages("IN"), 0), { timeoutMs: 40_000 });
+  assert.ok(
+    events.some((event) => event.type === "partition" && event.change === "restarted"),
+    "it was not noticed",
+  );
+  assertInOrder(runs);
+});
+
 test("a drain takes the partitions nobody has, empties them, and leaves them free", async (t) => {
   const bench = await makeStreams(t);
   const runs = new Map<string, number[]>();
