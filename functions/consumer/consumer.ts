@@ -23,6 +23,8 @@ export interface JobRunner extends Consumer {
   readonly running: number;
   /** Most messages held or asked for right now. */
   readonly prefetch: number;
+  /** Messages in hand that wait behind an earlier one of their key, or for its delay. */
+  readonly heldBack: number;
   readonly isPaused: boolean;
   /** Begins no more runs until `resume`; what runs may end. */
   pause(): void;

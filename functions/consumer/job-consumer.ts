@@ -108,6 +108,11 @@ export class JobConsumer implements JobRunner {
     return prefetchOf({ ...job, lagMs: lagMs() }) * perSlot;
   }
 
+  /** Messages of this job have no keys. */
+  get heldBack(): number {
+    return 0;
+  }
+
   get trouble(): string | null {
     const { trouble } = this.#pull;
     return trouble === null ? null : `job ${this.job.name}: ${trouble}`;

@@ -1,8 +1,8 @@
 import type { Registry } from "prom-client";
 import { JOB_QUEUE_METRICS } from "../../shared/telemetry/job-metrics.ts";
 import { exposeSamples, type Sample } from "../../shared/telemetry/registry.ts";
+import type { JobRunner } from "./consumer.ts";
 import type { JobCounters } from "./counters.ts";
-import type { JobConsumer } from "./job-consumer.ts";
 import type { Worker } from "./worker.ts";
 
 const METRICS = JOB_QUEUE_METRICS;
@@ -18,7 +18,7 @@ export function exposeJobQueue(registry: Registry, worker: Worker): void {
     [...jobs].flatMap(([job, counters]) =>
       Object.entries(read(counters)).map(([key, value]): Sample => ({ labels: [job, ...labelsOf(key)], value })),
     );
-  const asked = (read: (consumer: JobConsumer) => number) => () =>
+  const asked = (read: (consumer: JobRunner) => number) => () =>
     worker.consuming.jobs.map((consumer): Sample => ({ labels: [consumer.job.name], value: read(consumer) }));
 
   exposeSamples(
@@ -71,6 +71,29 @@ export function exposeJobQueue(registry: Registry, worker: Worker): void {
       ({ publishFailed }) => publishFailed,
       (key) => key.split("/"),
     ),
+  );
+  exposeSamples(
+    registry,
+    METRICS.partitionChanges,
+    split(
+      ({ partitions }) => partitions,
+      (change) => [change],
+    ),
+  );
+  exposeSamples(
+    registry,
+    METRICS.partitionsOwned,
+    counted(({ partitions: { taken, released, lost } }) => taken - released - lost),
+  );
+  exposeSamples(
+    registry,
+    METRICS.partitionsPaused,
+    counted(({ partitions: { paused, resumed } }) => paused - resumed),
+  );
+  exposeSamples(
+    registry,
+    METRICS.heldBack,
+    asked(({ heldBack }) => heldBack),
   );
   exposeSamples(
     registry,

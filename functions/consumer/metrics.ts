@@ -31,14 +31,7 @@ export function exposeWorker(registry: Registry, worker: Worker): void {
     }
   };
 
-  const changes = function* (): Iterable<Sample> {
-    for (const [job, { partitions }] of jobs) {
-      for (const [change, value] of Object.entries(partitions)) yield { labels: [job, change], value };
-    }
-  };
-
   exposeSamples(registry, METRICS.settled, outcomes);
-  exposeSamples(registry, METRICS.partitionChanges, changes);
   exposeSamples(registry, METRICS.held, () => [{ labels: [], value: worker.held }]);
   for (const [definition, read] of PER_JOB) exposeSamples(registry, definition, () => perJob(jobs, read));
   exposeJobQueue(registry, worker);
@@ -56,8 +49,6 @@ const PER_JOB: readonly (readonly [MetricDefinition, Read])[] = [
   [METRICS.leaseOver, ({ leaseOver }) => leaseOver],
   [METRICS.deadLetterFailed, ({ deadLetterFailed }) => deadLetterFailed],
   [METRICS.pullTroubles, ({ pullTroubles }) => pullTroubles],
-  [METRICS.partitions, ({ partitions: { taken, released, lost } }) => taken - released - lost],
-  [METRICS.partitionsPaused, ({ partitions: { paused, resumed } }) => paused - resumed],
 ];
 
 function* perJob(jobs: ReadonlyMap<string, JobCounters>, read: Read): Iterable<Sample> {

@@ -100,11 +100,8 @@ export class OrderedConsumer implements JobRunner {
     return this.#sum(({ running }) => running);
   }
 
-  /** Partitions that this worker owns. */
-  get owned(): readonly number[] {
-    return [...this.#partitions]
-      .flatMap(([number, { isLeaving }]) => (isLeaving ? [] : [number]))
-      .sort((a, b) => a - b);
+  get heldBack(): number {
+    return this.#sum(({ heldBack }) => heldBack);
   }
 
   /** Most messages that may run held or asked for right now, in all partitions. */

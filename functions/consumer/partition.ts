@@ -95,6 +95,10 @@ export class Partition {
     return this.#queue.size;
   }
 
+  get heldBack(): number {
+    return this.#queue.blocked;
+  }
+
   get running(): number {
     return this.#runs.running;
   }

@@ -96,7 +96,7 @@ export class LeaseStore {
 }
 
 /** A record that somebody damaged or deleted by hand counts as given up. */
-export function readRecord(data: Uint8Array): LeaseRecord {
+function readRecord(data: Uint8Array): LeaseRecord {
   const { worker, host, epoch, consumer, deliveredUpTo, at } = fieldsOf(data);
   return {
     worker: typeof worker === "string" ? worker : "",

@@ -51,17 +51,6 @@ export const WORKER_METRICS = {
   leaseOver: counter("job_lease_over_total", ["job"], "Messages whose lease ended before they were settled."),
   deadLetterFailed: counter("job_dead_letter_failed_total", ["job"], "Dead letters that could not be stored yet."),
   pullTroubles: counter("job_pull_trouble_total", ["job"], "Pull requests that failed and were tried again."),
-  partitions: gauge("job_partitions", ["job"], "Partitions of an ordered job that this worker owns."),
-  partitionsPaused: gauge(
-    "job_partitions_paused",
-    ["job"],
-    "Of those, partitions that pull nothing because their backlog waits behind keys that are held.",
-  ),
-  partitionChanges: counter(
-    "job_partition_changes_total",
-    ["job", "change"],
-    "What became of partitions: taken, released, lost, paused, resumed or restarted.",
-  ),
   held: gauge("job_held", [], "Messages in the worker's hands."),
   runSeconds: histogram("job_run_seconds", ["job"], "Seconds a handler ran."),
   latencySeconds: histogram("job_latency_seconds", ["job"], "Seconds from being stored to being settled."),

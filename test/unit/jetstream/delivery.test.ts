@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseAckSubject } from "../../../shared/jetstream/delivery.ts";
 
-const facts = { stream: "JOBS", deliveryCount: 3, streamSequence: 42, timestampMs: 1_763_632_800_123 };
+const facts = {
+  stream: "JOBS",
+  deliveryCount: 3,
+  streamSequence: 42,
+  consumerSequence: 7,
+  timestampMs: 1_763_632_800_123,
+};
 
 const forms: readonly (readonly [string, string])[] = [
   ["nine tokens", "$JS.ACK.JOBS.work.3.42.7.1763632800123456789.5"],
