@@ -57,6 +57,7 @@ export class KeyedRuns {
   readonly #settings: KeyedRunsSettings;
   readonly #owner: KeyedRunsOwner;
   readonly #running = new RunningSet();
+  readonly #inRun = new Set<Delivery>();
   /** Deliveries that have been run here before. */
   readonly #repeated = new WeakSet<Delivery>();
   #startedUpTo = 0;
@@ -105,9 +106,9 @@ export class KeyedRuns {
 
   /** Ends all runs: their messages may be in other hands. */
   lose(): void {
-    for (const run of this.#running.all()) {
-      run.delivery.isLost = true;
-      run.lose(new LeaseLostError());
+    for (const delivery of this.#inRun) {
+      delivery.isLost = true;
+      for (const run of this.#running.all()) run.lose(new LeaseLostError(), delivery);
     }
   }
 
@@ -134,13 +135,16 @@ export class KeyedRuns {
   }
 
   async #run({ delivery, mark }: Handled): Promise<RunEnd> {
-    const { now, job, onEvent } = this.#settings;
+    const { now, job, onEvent, traced } = this.#settings;
     const startedAt = now();
     this.#startedUpTo = Math.max(this.#startedUpTo, delivery.streamSequence);
     this.#repeated.add(delivery);
     const run = new Run(this.#settings, delivery, mark.attempt);
     this.#running.add(run);
-    const end = await run.start(startedAt, job.timeoutMs);
+    this.#inRun.add(delivery);
+    const facts = { job: job.name, delivery, attempt: mark.attempt.number };
+    const end = await traced.run(facts, () => run.start(startedAt, job.timeoutMs));
+    this.#inRun.delete(delivery);
     this.#running.delete(run);
     onEvent({ type: "ran", job: job.name, runMs: now() - startedAt });
     return end;
@@ -209,9 +213,10 @@ export class KeyedRuns {
     this.#tell(delivery, OUTCOMES[decision.type], reason);
   }
 
-  #tell({ timestampMs }: Delivery, outcome: SettledOutcome, reason: string): void {
+  #tell({ timestampMs, streamSequence: sequence }: Delivery, outcome: SettledOutcome, reason: string): void {
     const { job, onEvent, wallNow } = this.#settings;
-    onEvent({ type: "settled", job: job.name, outcome, reason, latencyMs: Math.max(0, wallNow() - timestampMs) });
+    const latencyMs = Math.max(0, wallNow() - timestampMs);
+    onEvent({ type: "settled", job: job.name, outcome, reason, sequence, latencyMs });
   }
 
   #held(forMs: number): Verdict {

@@ -1,12 +1,12 @@
 import { hostname } from "node:os";
 import type { Config } from "../../shared/config/schema.ts";
-import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import { manage } from "../../shared/jetstream/manager.ts";
 import { Presence } from "../../shared/jetstream/presence.ts";
 import { streamState } from "../../shared/jetstream/stream-state.ts";
 import { partitionFilters } from "../../shared/subjects/partition-filters.ts";
 import { compileTemplate } from "../../shared/subjects/template.ts";
 import type { Job } from "./job.ts";
+import { orderKeyOf } from "./message.ts";
 import type { OrderedConsumerSettings } from "./ordered-consumer.ts";
 import type { QueueState } from "./queue-state.ts";
 
@@ -40,10 +40,6 @@ export async function openOrder(config: Config, job: Job, state: QueueState, wor
     worker,
     host: hostname(),
     messagesLeft: async () => (await streamState(connection, job.stream)).messages,
-    keyOf: senderOf,
+    keyOf: (delivery) => orderKeyOf(job.handler, delivery),
   };
-}
-
-function senderOf(delivery: Delivery): string {
-  return delivery.header("Choria-Sender");
 }

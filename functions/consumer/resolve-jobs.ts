@@ -32,6 +32,7 @@ async function resolveJob(choice: JobChoice, name: string): Promise<Resolved> {
   const path = `jobs.${name}.handler`;
   try {
     const handler = await handlerOf(choice, name, config);
+    if (handler.kind === "batch" && config.order !== undefined) return { problem: batchProblem(choice, name) };
     return { job: jobOf(choice.config, name, handler) };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -43,6 +44,12 @@ async function resolveJob(choice: JobChoice, name: string): Promise<Resolved> {
     );
     return { problem: { ...problem, value: JSON.stringify(config.handler ?? "") } };
   }
+}
+
+/** A batch has messages of a key side by side, and its items end in any order. */
+function batchProblem(choice: JobChoice, name: string): ConfigProblem {
+  const problem = "a handler of batches cannot keep an order";
+  return problemOf(choice, `jobs.${name}.order`, problem, "leave order out, or make the handler with defineHandler");
 }
 
 async function handlerOf({ loadHandler }: JobChoice, name: string, { handler, sink }: JobConfig): Promise<AnyHandler> {

@@ -89,8 +89,9 @@ async function openTarget({ config, channel: open, apply }: SweeperSettings, nam
 }
 
 function sweptJobs(config: Config, connection: string): readonly SweptJob[] {
-  return Object.entries(config.jobs).flatMap(([job, { stream: entry }]) => {
-    if (config.streams[entry]?.connection !== connection) return [];
+  return Object.entries(config.jobs).flatMap(([job, { stream: entry, order }]) => {
+    // Consumers of partitions have no limit of deliveries, and a partition without an owner is not stranded.
+    if (config.streams[entry]?.connection !== connection || order !== undefined) return [];
     const { stream, durable } = consumerSpec(config, job);
     return [{ job, stream, durable, isWorkQueue: config.streams[entry]?.retention === "workqueue" }];
   });

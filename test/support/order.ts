@@ -9,7 +9,7 @@ import type { OpenJobsOptions } from "../../functions/consumer/open-jobs.ts";
 import { Worker } from "../../functions/consumer/worker.ts";
 import { parseConfig } from "../../shared/config/load.ts";
 import { partitionOf } from "../../shared/subjects/partition.ts";
-import type { JobHandler } from "../../shared/jobs/handler.ts";
+import type { AnyHandler } from "../../functions/consumer/job.ts";
 import { createLogger } from "../../shared/telemetry/log.ts";
 import { eventually } from "./eventually.ts";
 import { startNats, type TestNats } from "./nats.ts";
@@ -20,7 +20,7 @@ export interface OrderOptions {
   readonly url: string;
   readonly worker: string;
   readonly connect: () => Promise<NatsConnection>;
-  readonly handler: JobHandler;
+  readonly handler: AnyHandler;
   /** More of the job's YAML. */
   readonly job?: string;
   readonly leaseMs?: number;
@@ -61,7 +61,7 @@ export interface OrderBench {
   put(sender: string, n: number): Promise<void>;
   start(
     worker: string,
-    handler: JobHandler,
+    handler: AnyHandler,
     more?: Partial<OrderOptions>,
   ): Promise<{ worker: Worker; events: JobEvent[]; options: OpenJobsOptions }>;
   messages(stream: string): Promise<number>;

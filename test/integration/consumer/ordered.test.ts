@@ -4,6 +4,7 @@ import { drainOnce } from "../../../functions/consumer/drain.ts";
 import { OpenJobs } from "../../../functions/consumer/open-jobs.ts";
 import {
   dead,
+  defineBatchHandler,
   defineHandler,
   type JobMessage,
   type Outcome,
@@ -106,6 +107,41 @@ test("messages of a key run one at a time and in order, although runs fail at ra
   assert.ok(most > 1 && most <= 8, `${most} at a time`);
   assert.equal(worker.counters.of("work").settled.dead, 0);
   await eventually(async () => assert.equal(await bench.messages("IN"), 0));
+});
+
+test("a handler names the key: messages of one sender may run side by side, those of one key do not", async (t) => {
+  const bench = await makeOrderBench(t);
+  const runs = new Map<string, number[]>();
+  const keyed = defineHandler({
+    name: "keyed",
+    input: "bytes",
+    key: (message) => `${message.sender}/${message.id.endsWith("1") ? "odd" : "other"}`,
+    run: async (message) => {
+      const [sender = "", n = ""] = Buffer.from(message.data).toString().split(" ");
+      runs.set(sender, [...(runs.get(sender) ?? []), Number(n)]);
+      return n === "1" ? retryAfter(3_600_000) : undefined;
+    },
+  });
+  await bench.start("a", keyed);
+
+  await putAll(bench, 1, 3, ["n7"]);
+  await bench.put("n7", 11);
+
+  await eventually(() => assert.deepEqual(runs.get("n7"), [1, 2, 3]));
+  assert.equal(await bench.messages("IN"), 2);
+});
+
+test("a handler of batches is refused, with what to do about it", async (t) => {
+  const bench = await makeOrderBench(t);
+  const batches = defineBatchHandler({
+    name: "batches",
+    input: "bytes",
+    maxMessages: 2,
+    maxWaitMs: 10,
+    run: async () => [],
+  });
+
+  await assert.rejects(bench.start("a", batches), /jobs.work.order.*cannot keep an order/s);
 });
 
 test("a key that waits for its retry hinders no other, and its later messages wait with it", async (t) => {
