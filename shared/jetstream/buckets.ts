@@ -17,8 +17,14 @@ export interface BucketEntry {
   readonly storedAtMs: number;
 }
 
+const STREAM_NOT_FOUND = 10059;
 const WRONG_LAST_SEQUENCE = 10071;
 const TIMEOUT_MS = 5_000;
+
+/** The stream behind a bucket. */
+export function bucketStream(name: string): string {
+  return `KV_${name}`;
+}
 
 /**
  * One bucket. Reads ask the leader: a mark that was just written must be seen, and a copy may lag behind. Every call rejects
@@ -45,6 +51,18 @@ export class Bucket {
       allow_direct: false,
     });
     return new Bucket(connection, spec.name, kv);
+  }
+
+  /** The bucket, or null when there is none: for those who only look. */
+  static async find(connection: NatsConnection, name: string): Promise<Bucket | null> {
+    const js = connection.jetstream({ timeout: TIMEOUT_MS });
+    try {
+      await (await js.jetstreamManager()).streams.info(bucketStream(name));
+    } catch (error) {
+      if (errCodeOf(error) === STREAM_NOT_FOUND) return null;
+      throw error;
+    }
+    return new Bucket(connection, name, await js.views.kv(name, { bindOnly: true }));
   }
 
   /** The client's view of the bucket, for watching. */
