@@ -60,11 +60,12 @@ export function observerOf(histogram: Histogram): (label: string, seconds: numbe
 /** Cumulative counts by upper bound, in the histogram's unit. */
 export type Buckets = ReadonlyMap<number, number>;
 
-/** What a histogram has counted so far, over all its labels. */
-export async function bucketsOf(histogram: Histogram): Promise<Buckets> {
+/** What a histogram has counted so far, over all its labels, or for these values of them. */
+export async function bucketsOf(histogram: Histogram, only: Readonly<Record<string, string>> = {}): Promise<Buckets> {
   const counts = new Map<number, number>();
   for (const { metricName, labels, value } of (await histogram.get()).values) {
     if (metricName?.endsWith("_bucket") !== true || labels.le === undefined) continue;
+    if (Object.entries(only).some(([label, wanted]) => String(labels[label]) !== wanted)) continue;
     const bound = Number(labels.le === "+Inf" ? Number.POSITIVE_INFINITY : labels.le);
     counts.set(bound, (counts.get(bound) ?? 0) + value);
   }

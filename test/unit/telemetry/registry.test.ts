@@ -39,6 +39,17 @@ test("percentiles of what was counted since an earlier look leave the earlier on
   assert.ok(p99 !== null && p99 <= 0.1, `p99 ${p99}`);
 });
 
+test("percentiles of one label leave the others out", async () => {
+  const latency = exposeLatency(new Registry(), BRIDGE_METRICS.storeSeconds);
+  latency.observe({ stream: "A" }, 9);
+  latency.observe({ stream: "B" }, 0.05);
+
+  const buckets = await bucketsOf(latency, { stream: "B" });
+
+  assert.equal(buckets.get(Number.POSITIVE_INFINITY), 1);
+  assert.ok((quantile(buckets, 0.99) ?? 9) <= 0.1);
+});
+
 test("metric names are unique and follow Prometheus' habits", () => {
   const all = Object.values(METRIC_TABLES).flatMap((table) => Object.values(table));
 
