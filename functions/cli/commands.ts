@@ -31,6 +31,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./worker.ts")).registerDrain,
   },
   {
+    name: "jobs",
+    summary: "show, pause and resume jobs, and look into their queues",
+    load: async () => (await import("./jobs/jobs.ts")).registerJobs,
+  },
+  {
     name: "inspect",
     summary: "show why a message is accepted or refused, layer by layer",
     load: async () => (await import("./inspect.ts")).registerInspect,

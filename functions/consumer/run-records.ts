@@ -147,8 +147,8 @@ export class RunRecords {
   }
 
   /** With the time: a stream that is made anew counts from 1 again. */
-  #keyOf({ streamSequence, timestampMs }: Delivery): string {
-    return `${this.#settings.job}.${streamSequence}.${timestampMs}`;
+  #keyOf(delivery: Delivery): string {
+    return runKey(this.#settings.job, delivery);
   }
 }
 
@@ -203,7 +203,12 @@ function attemptOf({ runs, crashes, firstRunAt }: Spent): RunAttempt {
 }
 
 /** Null for what is no record of ours: as good as none. */
-function readRecord(text: string): RunRecord | null {
+/** Where the runs of a message are kept. With the time: a stream that is made anew counts from 1 again. */
+export function runKey(job: string, message: Pick<Delivery, "streamSequence" | "timestampMs">): string {
+  return `${job}.${message.streamSequence}.${message.timestampMs}`;
+}
+
+export function readRecord(text: string): RunRecord | null {
   try {
     return recordSchema.parse(JSON.parse(text));
   } catch {
