@@ -36,6 +36,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./jobs/jobs.ts")).registerJobs,
   },
   {
+    name: "doctor",
+    summary: "check connections, clocks, credentials, streams and queues, and say what to do",
+    load: async () => (await import("./doctor/doctor.ts")).registerDoctor,
+  },
+  {
     name: "inspect",
     summary: "show why a message is accepted or refused, layer by layer",
     load: async () => (await import("./inspect.ts")).registerInspect,

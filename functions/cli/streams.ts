@@ -39,7 +39,7 @@ interface ApplyArguments extends StreamsArguments {
 type Management = Awaited<ReturnType<Connection["jetstreamManager"]>>;
 
 /** A stream or a job's consumer, and where it lives. */
-type Part =
+export type Part =
   | { readonly kind: "stream"; readonly connection: string; readonly name: string; readonly spec: StreamSpec }
   | { readonly kind: "consumer"; readonly connection: string; readonly name: string; readonly spec: ConsumerSpec };
 
@@ -90,7 +90,7 @@ async function run({ config, resolved }: OpenConfig, json: boolean, visit: Visit
 }
 
 /** Streams before consumers: a consumer needs its stream. */
-function partsOf(config: Config): readonly Part[] {
+export function partsOf(config: Config): readonly Part[] {
   const streams = Object.entries(config.streams).map(([name, { connection }]): Part => {
     return { kind: "stream", connection, name, spec: streamSpec(config, name) };
   });

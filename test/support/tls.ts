@@ -12,8 +12,8 @@ export interface PemPair {
 
 export interface TestAuthority {
   readonly ca: string;
-  /** A certificate for 127.0.0.1 that serves both ends of a connection. */
-  issue(name: string): Promise<PemPair>;
+  /** A certificate for 127.0.0.1 that serves both ends of a connection; valid for a day unless another end is given. */
+  issue(name: string, notAfter?: Date): Promise<PemPair>;
 }
 
 /** A certificate authority for TLS tests; nothing it signs outlives the day. */
@@ -30,11 +30,11 @@ export async function makeTlsAuthority(): Promise<TestAuthority> {
     },
     webcrypto,
   );
-  const issue = async (name: string): Promise<PemPair> => {
+  const issue = async (name: string, notAfter = validity.notAfter): Promise<PemPair> => {
     const own = await makeKeys();
     const cert = await x509.X509CertificateGenerator.create(
       {
-        ...validity,
+        ...{ ...validity, notAfter },
         subject: `CN=${name}`,
         issuer: ca.subject,
         publicKey: own.publicKey,

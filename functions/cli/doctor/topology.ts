@@ -1,0 +1,86 @@
+import { bucketNames, jobConnections } from "../../../shared/config/names.ts";
+import type { Config } from "../../../shared/config/schema.ts";
+import { Bucket } from "../../../shared/jetstream/buckets.ts";
+import type { StreamSpec } from "../../../shared/jetstream/spec.ts";
+import { type Comparison, compareConsumer, compareStream } from "../../../shared/jetstream/topology.ts";
+import { describeDifference, type SettingDifference } from "../../../shared/jetstream/topology-error.ts";
+import type { CommandConnections, Management } from "../command-connections.ts";
+import { type Part, partsOf } from "../streams.ts";
+import { countText } from "../text.ts";
+import { sizeOf } from "./connections.ts";
+import { examined, fail, type Line, ok, warn } from "./line.ts";
+
+const NEARLY_FULL = 0.8;
+const FULL = 0.98;
+
+/** Streams, consumers and buckets against the configuration, and how full the streams are. */
+export async function examineTopology(
+  config: Config,
+  connections: CommandConnections,
+  usable: ReadonlySet<string>,
+): Promise<readonly Line[]> {
+  const parts = partsOf(config).filter((part) => usable.has(part.connection) && !isPartitioned(config, part));
+  const lines: Line[] = [];
+  for (const part of parts) {
+    const about = `${part.kind} ${part.name}`;
+    const examine = async () => partLines((await connections.get(part.connection)).jsm, part, about);
+    lines.push(...(await examined(about, examine)));
+  }
+  for (const name of jobConnections(config).filter((connection) => usable.has(connection))) {
+    lines.push(...(await examined("buckets", () => bucketLines(config, connections, name))));
+  }
+  return lines;
+}
+
+/** A job with order has a consumer per partition, made and removed by its workers. */
+function isPartitioned({ jobs }: Config, { kind, name }: Part): boolean {
+  return kind === "consumer" && Object.hasOwn(jobs, name) && jobs[name]?.order !== undefined;
+}
+
+async function partLines(jsm: Management, part: Part, about: string): Promise<readonly Line[]> {
+  const found: Comparison =
+    part.kind === "stream" ? await compareStream(jsm, part.spec) : await compareConsumer(jsm, part.spec);
+  if (found === "missing") {
+    return [
+      warn(about, "missing", "whoever needs it makes it at its start; `choria-bridge streams apply` makes it now"),
+    ];
+  }
+  if (found.length > 0) return [differenceLine(about, found)];
+  if (part.kind === "consumer") return [ok(about, "as configured")];
+  return [await fillLine(jsm, part.spec, about)];
+}
+
+function differenceLine(about: string, found: readonly SettingDifference[]): Line {
+  const text = ["differs from the configuration:", ...found.map(describeDifference)].join("\n");
+  const todo = found.every(({ isChangeable }) => isChangeable)
+    ? "`choria-bridge streams apply --apply` changes it, or configure it so"
+    : "configure it as it is, or give it a new name";
+  return fail(about, text, todo);
+}
+
+async function fillLine(jsm: Management, spec: StreamSpec, about: string): Promise<Line> {
+  const { state } = await jsm.streams.info(spec.name);
+  const share = Math.max(part(state.bytes, spec.maxBytes), part(state.messages, spec.maxMessages));
+  const most = spec.maxBytes < 0 ? "" : ` of ${sizeOf(spec.maxBytes)}`;
+  const percent = `${Math.floor(share * 100)} %`;
+  const text = `as configured, ${countText(state.messages)} messages, ${sizeOf(state.bytes)}${most} (${percent})`;
+  // A stream that drops its oldest is meant to be full.
+  if (spec.discard === "old" || share < NEARLY_FULL) return ok(about, text);
+  const todo = "run more workers, or raise its limits: a full stream refuses what is published";
+  return share < FULL ? warn(about, text, todo) : fail(about, text, todo);
+}
+
+function part(amount: number, most: number): number {
+  return most <= 0 ? 0 : amount / most;
+}
+
+async function bucketLines(config: Config, connections: CommandConnections, name: string): Promise<readonly Line[]> {
+  const { connection } = await connections.get(name);
+  const found = await Promise.all(
+    Object.values(bucketNames(config)).map(async (bucket) => [bucket, await Bucket.find(connection, bucket)] as const),
+  );
+  const missing = found.filter(([, bucket]) => bucket === null).map(([bucket]) => bucket);
+  const about = `buckets on ${name}`;
+  if (missing.length === 0) return [ok(about, found.map(([bucket]) => bucket).join(", "))];
+  return [warn(about, `missing: ${missing.join(", ")}`, "a worker makes them at its start")];
+}
