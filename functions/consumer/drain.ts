@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { type JobCounters, WorkerCounters } from "./counters.ts";
 import type { SettledOutcome } from "./events.ts";
 import type { OpenJobs } from "./open-jobs.ts";
+import { pausedNow } from "./pauses.ts";
 
 export interface DrainReport {
   /** Runs that were done. */
@@ -36,13 +37,21 @@ export async function drainOnce(
   const stoppingMs = Math.min(MOST_FOR_STOPPING_MS, forMs * SHARE_FOR_STOPPING);
   const over = new AbortController();
   const timeIsUp = wait(forMs, null, { signal: over.signal }).catch(() => null);
-  const { all: consumers } = opened.consume("drain", counters.observe);
+  const paused = new Set(await pausedIn(opened));
+  const { all: consumers, jobs } = opened.consume("drain", counters.observe);
+  for (const runner of jobs) if (paused.has(runner.job.name)) runner.pause();
   const empty = Promise.all(consumers.map(({ emptied }) => emptied));
   const reason = await endOf(empty, forMs - stoppingMs, stop);
   const abandoned = await Promise.all(consumers.map((consumer) => consumer.stop(stoppingMs * SHARE_FOR_CONSUMERS)));
   const left = await Promise.race([leftIn(opened), timeIsUp]);
   over.abort();
   return report({ counters: [...counters.jobs.values()], abandoned, left, reason });
+}
+
+/** A server that does not answer is the drain's to report; it takes nothing from it. */
+async function pausedIn(opened: OpenJobs): Promise<readonly string[]> {
+  const all = opened.pausable.map((jobs) => pausedNow(jobs).catch(() => [...jobs.jobs]));
+  return (await Promise.all(all)).flat();
 }
 
 function leftIn(opened: OpenJobs): Promise<number | null> {

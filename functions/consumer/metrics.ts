@@ -7,19 +7,24 @@ import type { JobCounters } from "./counters.ts";
 import type { JobObserver } from "./events.ts";
 import { exposeJobQueue } from "./job-queue-metrics.ts";
 import type { Worker } from "./worker.ts";
+import type { WorkerLatency } from "./worker-reports.ts";
 
 const METRICS = WORKER_METRICS;
 
 /** Observes how long runs, messages and outputs take; pass it to the worker, whose other numbers are read at scrape. */
-export function observeLatency(registry: Registry): JobObserver {
-  const observeRun = observerOf(exposeLatency(registry, METRICS.runSeconds));
-  const observeSettled = observerOf(exposeLatency(registry, METRICS.latencySeconds));
+export function observeLatency(registry: Registry): JobObserver & WorkerLatency {
+  const [runs, settled] = [
+    exposeLatency(registry, METRICS.runSeconds),
+    exposeLatency(registry, METRICS.latencySeconds),
+  ];
+  const [observeRun, observeSettled] = [observerOf(runs), observerOf(settled)];
   const observeSink = observerOf(exposeLatency(registry, JOB_QUEUE_METRICS.sinkSeconds));
-  return (event) => {
+  const observe: JobObserver = (event) => {
     if (event.type === "ran") observeRun(event.job, event.runMs / 1_000);
     else if (event.type === "settled") observeSettled(event.job, event.latencyMs / 1_000);
     else if (event.type === "published") observeSink(event.sink, event.writeMs / 1_000);
   };
+  return Object.assign(observe, { runs, settled });
 }
 
 /** Registers every number a running worker counts. */

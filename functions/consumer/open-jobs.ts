@@ -1,10 +1,11 @@
 import PQueue from "p-queue";
-import { keptConnection, streamName } from "../../shared/config/names.ts";
+import { jobConnections, keptConnection, streamName } from "../../shared/config/names.ts";
 import { consumerSpec, deadLetterSpec, delayedConsumerSpec, streamSpec } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import { type Backlog, backlogOf } from "../../shared/jetstream/backlog.ts";
 import type { Connection } from "../../shared/jetstream/connect.ts";
 import type { DeadLetterTarget } from "../../shared/jetstream/dead-letter.ts";
+import { featureNeeds, requireFeatures } from "../../shared/jetstream/features.ts";
 import { manage } from "../../shared/jetstream/manager.ts";
 import type { StreamSpec } from "../../shared/jetstream/spec.ts";
 import { ensureConsumer, ensureStream } from "../../shared/jetstream/topology.ts";
@@ -23,6 +24,7 @@ import { LoopLag } from "./loop-lag.ts";
 import { type Order, openOrder } from "./open-order.ts";
 import { OrderedConsumer } from "./ordered-consumer.ts";
 import { Parking } from "./parking.ts";
+import type { PausableJobs } from "./pauses.ts";
 import { openQueueStates, type QueueState } from "./queue-state.ts";
 import { Releaser } from "./releaser.ts";
 import { type JobChoice, resolveJobs } from "./resolve-jobs.ts";
@@ -60,6 +62,7 @@ export class OpenJobs {
   /** By connection. */
   readonly states: ReadonlyMap<string, QueueState>;
   readonly #config: Config;
+  readonly #worker: string;
   readonly #opened: readonly Opened[];
   readonly #sinks: ReadonlyMap<string, Sink>;
   readonly #deadLetters: DeadLetterTarget;
@@ -69,6 +72,7 @@ export class OpenJobs {
     this.lag = parts.lag;
     this.states = parts.states;
     this.#config = parts.options.config;
+    this.#worker = parts.options.worker;
     this.#opened = opened;
     this.#sinks = parts.sinks;
     this.#deadLetters = parts.deadLetters;
@@ -80,6 +84,7 @@ export class OpenJobs {
     const connections = new WorkerConnections({ connect: options.connect, log: options.log, now: monotonic });
     const lag = new LoopLag();
     try {
+      await checkServers(options, jobs, connections);
       await ensureTopology(options, jobs, connections);
       const { config, worker, apply } = options;
       const names = jobs.map(({ name }) => name);
@@ -97,6 +102,24 @@ export class OpenJobs {
       await connections.close();
       throw error;
     }
+  }
+
+  /** Names this process among all workers. */
+  get worker(): string {
+    return this.#worker;
+  }
+
+  /** The connection that a job's queue is on. */
+  connectionOf(job: string): string {
+    return connectionOf(this.#config, this.#config.jobs[job]?.stream ?? "");
+  }
+
+  /** The opened jobs whose queues are on each connection. */
+  get pausable(): readonly PausableJobs[] {
+    return [...this.states.values()].map((state) => {
+      const here = this.jobs.filter(({ name }) => this.connectionOf(name) === state.connection);
+      return { state, jobs: new Set(here.map(({ name }) => name)), wallNow: Date.now };
+    });
   }
 
   get jobs(): readonly Job[] {
@@ -247,6 +270,20 @@ async function openDeadLetters(config: Config, connections: WorkerConnections): 
     stream: name,
     subjectPrefix: name,
   };
+}
+
+/** Throws `ServerTooOldError`; what an old server does without is said once. */
+async function checkServers(
+  { config, log }: OpenJobsOptions,
+  jobs: readonly Job[],
+  connections: WorkerConnections,
+): Promise<void> {
+  const names = jobs.map(({ name }) => name);
+  for (const name of jobConnections(config, names)) {
+    const { connection } = await connections.get(name);
+    const version = connection.info?.version ?? "";
+    requireFeatures(featureNeeds(config, name), version, ({ text }) => log.info({ connection: name }, text));
+  }
 }
 
 /** The streams the jobs read, those sinks write to, the dead letters; then a durable consumer for each job. */

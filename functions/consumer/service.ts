@@ -3,7 +3,12 @@ import { startTelemetry, type TelemetryServer } from "../../shared/telemetry/htt
 import type { JobObserver } from "./events.ts";
 import { exposeWorker, observeLatency } from "./metrics.ts";
 import type { OpenJobsOptions } from "./open-jobs.ts";
+import { within } from "../../shared/time/within.ts";
 import { Worker, type WorkerReport } from "./worker.ts";
+import { reportWorker } from "./worker-reports.ts";
+
+/** Reports that cannot be taken away now are gone within a minute. */
+const REPORTS_END_MS = 1_000;
 
 export interface WorkerService {
   readonly worker: Worker;
@@ -18,15 +23,18 @@ export async function runWorker(
   observers: readonly JobObserver[] = [],
 ): Promise<WorkerService> {
   const registry = new Registry();
-  const worker = await Worker.start(options, [observeLatency(registry), ...observers]);
+  const latency = observeLatency(registry);
+  const worker = await Worker.start(options, [latency, ...observers]);
   exposeWorker(registry, worker);
   const telemetry = await serve(options, registry, worker);
+  const endReports = reportWorker(worker, latency);
   const jobs = worker.opened.jobs.map(({ name }) => name);
   options.log.info({ telemetry: telemetry.url, jobs }, "the worker is consuming");
   return {
     worker,
     telemetryUrl: telemetry.url,
     async stop(deadlineMs) {
+      await within(endReports(), REPORTS_END_MS);
       const report = await worker.stop(deadlineMs);
       await telemetry.close();
       return report;

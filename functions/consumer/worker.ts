@@ -2,6 +2,7 @@ import type { Logger } from "../../shared/telemetry/log.ts";
 import { type JobCounters, WorkerCounters } from "./counters.ts";
 import type { SweepEvent } from "../../shared/jetstream/sweep.ts";
 import type { JobEvent, JobObserver, PartitionChange } from "./events.ts";
+import { PauseFollower } from "./pauses.ts";
 import { Sweeper } from "./sweeper.ts";
 import { type Consuming, OpenJobs, type OpenJobsOptions } from "./open-jobs.ts";
 
@@ -18,15 +19,18 @@ export class Worker {
   readonly opened: OpenJobs;
   readonly consuming: Consuming;
   readonly #sweeper: Sweeper;
-  readonly #log: Logger;
+  readonly #pauses: PauseFollower;
+  readonly log: Logger;
   #stopping = false;
 
-  private constructor({ counters, opened, sweeper, observe, log }: Parts) {
+  private constructor({ counters, opened, sweeper, pauses, observe, log }: Parts) {
     this.counters = counters;
     this.opened = opened;
     this.#sweeper = sweeper;
-    this.#log = log;
+    this.#pauses = pauses;
+    this.log = log;
     this.consuming = opened.consume("worker", observe);
+    pauses.attach(this.consuming.jobs);
   }
 
   /** Connects, checks streams and consumers, and starts. `observers` see every event besides the worker's own counters. */
@@ -42,8 +46,9 @@ export class Worker {
       for (const { name } of opened.jobs) counters.of(name);
       const channel = (name: string) => opened.connections.get(name);
       const sweeper = await Sweeper.open({ config, apply, channel, onEvent: (event) => observe(sweepEvent(event)) });
+      const pauses = await PauseFollower.start(opened.pausable);
       sweeper.start(config.worker.sweepEvery, Math.random);
-      return new Worker({ counters, opened, sweeper, observe, log });
+      return new Worker({ counters, opened, sweeper, pauses, observe, log });
     } catch (error) {
       await opened.close();
       throw error;
@@ -69,6 +74,7 @@ export class Worker {
   /** Stops within `deadlineMs`: running jobs may end, the rest is given back, everything is flushed and closed. */
   async stop(deadlineMs: number): Promise<WorkerReport> {
     this.#stopping = true;
+    this.#pauses.stop();
     const swept = this.#sweeper.stop(deadlineMs);
     const abandoned = await Promise.all(this.consuming.all.map((consumer) => consumer.stop(deadlineMs)));
     await swept;
@@ -77,7 +83,7 @@ export class Worker {
       jobs: Object.fromEntries(this.counters.jobs),
       abandoned: abandoned.reduce((sum, count) => sum + count, 0),
     };
-    this.#log.info(report, "the worker has stopped");
+    this.log.info(report, "the worker has stopped");
     return report;
   }
 }
@@ -86,6 +92,7 @@ interface Parts {
   readonly counters: WorkerCounters;
   readonly opened: OpenJobs;
   readonly sweeper: Sweeper;
+  readonly pauses: PauseFollower;
   readonly observe: JobObserver;
   readonly log: Logger;
 }

@@ -5,7 +5,7 @@ import { errCodeOf } from "./api-error.ts";
 export interface JobQueue {
   readonly stream: string;
   readonly durable: string;
-  /** One consumer per partition, named `<durable>-p<number>`, instead of one. */
+  /** One consumer per partition, named `<durable>-p<partition>-<epoch>`, instead of one. */
   readonly ordered: boolean;
   /** A subject filter that takes every message of the job, and none of others. */
   readonly filter: string;
@@ -50,7 +50,7 @@ async function consumersOf(jsm: JetStreamManager, { stream, durable, ordered }: 
 }
 
 function isPartition(durable: string, consumer: string): boolean {
-  return consumer.startsWith(`${durable}-p`) && /^\d+$/.test(consumer.slice(durable.length + 2));
+  return consumer.startsWith(`${durable}-p`) && /^\d+-\d+$/.test(consumer.slice(durable.length + 2));
 }
 
 function added(infos: readonly ConsumerInfo[]): QueueState {

@@ -68,7 +68,7 @@ export class ServerClock {
 }
 
 async function readClock(bucket: Bucket, name: string, { now, wallNow }: ClockSource): Promise<Reading> {
-  const key = `clock.${name}`;
+  const key = `_clock.${name}`;
   const sentAt = now();
   await bucket.put(key, "");
   const answeredAt = now();
