@@ -36,22 +36,22 @@ export async function drainOnce(
   const counters = new WorkerCounters();
   const stoppingMs = Math.min(MOST_FOR_STOPPING_MS, forMs * SHARE_FOR_STOPPING);
   const over = new AbortController();
+  const startedAt = performance.now();
   const timeIsUp = wait(forMs, null, { signal: over.signal }).catch(() => null);
-  const paused = new Set(await pausedIn(opened));
+  const paused = await Promise.race([pausedIn(opened), timeIsUp]);
+  if (paused === null) return report({ counters: [], abandoned: [], left: null, reason: "deadline" });
   const { all: consumers, jobs } = opened.consume("drain", counters.observe);
   for (const runner of jobs) if (paused.has(runner.job.name)) runner.pause();
   const empty = Promise.all(consumers.map(({ emptied }) => emptied));
-  const reason = await endOf(empty, forMs - stoppingMs, stop);
+  const reason = await endOf(empty, forMs - stoppingMs - (performance.now() - startedAt), stop);
   const abandoned = await Promise.all(consumers.map((consumer) => consumer.stop(stoppingMs * SHARE_FOR_CONSUMERS)));
   const left = await Promise.race([leftIn(opened), timeIsUp]);
   over.abort();
   return report({ counters: [...counters.jobs.values()], abandoned, left, reason });
 }
 
-/** A server that does not answer is the drain's to report; it takes nothing from it. */
-async function pausedIn(opened: OpenJobs): Promise<readonly string[]> {
-  const all = opened.pausable.map((jobs) => pausedNow(jobs).catch(() => [...jobs.jobs]));
-  return (await Promise.all(all)).flat();
+async function pausedIn(opened: OpenJobs): Promise<ReadonlySet<string>> {
+  return new Set((await Promise.all(opened.pausable.map(pausedNow))).flat());
 }
 
 function leftIn(opened: OpenJobs): Promise<number | null> {

@@ -49,6 +49,7 @@ test("a pause survives the worker and the server", async (t) => {
   const { start, put, pause: pauseIt, resume, nats } = await setup(t);
   const first = await start();
   await pauseIt();
+  await eventually(() => assert.equal(first.consuming.jobs[0]?.isPaused, true));
   await put("x");
   await first.stop(1_000);
   await nats.server.kill("SIGKILL");
