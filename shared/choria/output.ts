@@ -55,6 +55,7 @@ export interface ReadOutput {
 
 /** Reads an envelope of this bridge or of go-choria's own adapter; null for anything else. */
 export function readAdapterOutput(bytes: Uint8Array): ReadOutput | null {
+  if (!namesProtocol(bytes)) return null;
   const fields = parseObject(bytes);
   if (fields === null || fields["protocol"] !== OUTPUT_PROTOCOL) return null;
   const { data, sender, time, requestid, encoding } = fields;
@@ -62,6 +63,14 @@ export function readAdapterOutput(bytes: Uint8Array): ReadOutput | null {
   if (typeof time !== "string" || typeof requestid !== "string") return null;
   const payload = encoding === undefined ? Buffer.from(data, "utf8") : decodePayload(data, encoding);
   return payload === null ? null : { payload, sender, time, requestId: requestid };
+}
+
+/**
+ * An envelope carries its protocol's name as it is (neither writer escapes such characters), and a body that does not is
+ * none: looking for it costs a fraction of parsing a body only to find that out.
+ */
+function namesProtocol({ buffer, byteOffset, byteLength }: Uint8Array): boolean {
+  return Buffer.from(buffer, byteOffset, byteLength).includes(OUTPUT_PROTOCOL, 0, "latin1");
 }
 
 function decodePayload(data: string, encoding: unknown): Uint8Array | null {

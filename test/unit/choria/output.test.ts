@@ -74,6 +74,7 @@ test("an envelope written by go-choria is read", () => {
 });
 
 test("what is no envelope is not read as one", () => {
-  const bodies = ["", "null", "[]", "{}", '{"protocol":"choria:adapters:choria_streams:output:1"}', "\xff"];
+  const name = "choria:adapters:choria_streams:output:1";
+  const bodies = ["", "null", "[]", "{}", `{"protocol":"${name}"}`, `{"data":"${name}"}`, `${name}`, "\xff"];
   for (const body of bodies) assert.equal(readAdapterOutput(Buffer.from(body, "latin1")), null, body);
 });
