@@ -20,6 +20,8 @@ const FORMAT = 1;
 /** Signatures under way in libuv's pool. */
 const SIGNING = 64;
 const COLLECTIVE = "mcollective";
+/** Where the load is sent to. */
+export const SUBJECT = `${COLLECTIVE}.broadcast.agent.registration`;
 const TTL_SECONDS = 60;
 /**
  * Size of the gzipped inventory, bytes: random ones stand for it, as nothing on the way inflates it. What a message

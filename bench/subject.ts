@@ -3,12 +3,16 @@ import * as z from "zod";
 import { runBridgeBench } from "./bridge.ts";
 import { runFloorBridge } from "./floor-bridge.ts";
 import { floorWorker } from "./floor-worker.ts";
+import { emptyDrains } from "./jobs/drain.ts";
+import { idleFloor, idleWorker } from "./jobs/idle.ts";
+import { memoryUse } from "./jobs/memory.ts";
+import { SUBJECT } from "./load.ts";
 import { type Measured, Meter } from "./measure.ts";
+import { bullMqWorker } from "./redis/bullmq.ts";
 import { benchWorker } from "./worker.ts";
 
-/** The process that is measured: `node bench/subject.ts '<JSON>'` prints one `Measured` as JSON. */
+/** The process that is measured: `node bench/subject.ts '<JSON>'` prints what it measured as JSON. */
 
-export const SUBJECT = "mcollective.broadcast.agent.registration";
 const CREDIT_EVERY = 128;
 
 const bridgeTask = z.object({
@@ -22,16 +26,38 @@ const bridgeTask = z.object({
   // Built by bench/load.ts in the parent and used as it is.
   trust: z.custom<Parameters<typeof runBridgeBench>[0]["trust"]>((value) => typeof value === "object"),
 });
-const workerTask = z.object({ what: z.enum(["floor-worker", "worker"]), url: z.string(), count: z.number() });
-const taskSchema = z.union([bridgeTask, workerTask]);
+const queueTask = z.object({ url: z.string(), stream: z.string(), concurrency: z.number(), count: z.number() });
+const taskSchema = z.discriminatedUnion("what", [
+  bridgeTask,
+  queueTask.extend({ what: z.enum(["floor-worker", "worker", "idle-floor", "idle-worker", "drain"]) }),
+  queueTask.extend({ what: z.literal("memory"), runMs: z.number(), idleMs: z.number() }),
+  z.object({ what: z.literal("bullmq"), port: z.number(), concurrency: z.number(), count: z.number() }),
+]);
 export type BenchTask = z.input<typeof taskSchema>;
 
-function measure(task: z.output<typeof taskSchema>): Promise<Measured> {
-  if ("protocol" in task) return measureBridge(task);
-  return task.what === "worker" ? benchWorker(task, task.count) : floorWorker(task, task.count);
+function measure(task: z.output<typeof taskSchema>, onReady: () => void): Promise<object> {
+  switch (task.what) {
+    case "floor-bridge":
+    case "bridge":
+      return measureBridge(task, onReady);
+    case "floor-worker":
+      return floorWorker(task, task.count);
+    case "worker":
+      return benchWorker(task, task.count);
+    case "bullmq":
+      return bullMqWorker(task.port, task.concurrency, task.count);
+    case "idle-floor":
+      return idleFloor(task, task.count, onReady);
+    case "idle-worker":
+      return idleWorker(task, task.count, onReady);
+    case "drain":
+      return emptyDrains(task, task.count);
+    case "memory":
+      return memoryUse(task, task, onReady);
+  }
 }
 
-async function measureBridge(task: z.output<typeof bridgeTask>): Promise<Measured> {
+async function measureBridge(task: z.output<typeof bridgeTask>, onReady: () => void): Promise<Measured> {
   const credit = await connect({ servers: task.url, name: "bench credit" });
   const meter = new Meter(task.count, task.warmUp, (done) => {
     if (done % CREDIT_EVERY === 0) credit.publish("bench.credit", String(done));
@@ -44,12 +70,10 @@ async function measureBridge(task: z.output<typeof bridgeTask>): Promise<Measure
     runFloorBridge(connection, { protocol: task.protocol, subject: SUBJECT, target }, meter);
     await connection.flush();
   }
-  process.send?.("ready");
+  onReady();
   return meter.finished;
 }
 
-if (process.argv[2] !== undefined) {
-  const measured = await measure(taskSchema.parse(JSON.parse(process.argv[2])));
-  console.log(JSON.stringify(measured));
-  process.exit(0);
-}
+const task = taskSchema.parse(JSON.parse(process.argv[2] ?? ""));
+const measured = await measure(task, () => process.send?.("ready"));
+process.stdout.write(`${JSON.stringify(measured)}\n`, () => process.exit(0)); // once all of it is written

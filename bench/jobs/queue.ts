@@ -1,69 +1,78 @@
-import { AckPolicy, type NatsConnection, RetentionPolicy, StorageType } from "nats";
-import { ReplyInbox } from "../shared/jetstream/replies.ts";
+import { connect, headers as makeHeaders, type NatsConnection } from "nats";
+import { manage } from "../../shared/jetstream/manager.ts";
+import { ReplyInbox } from "../../shared/jetstream/replies.ts";
+import { ensureConsumer, ensureStream } from "../../shared/jetstream/topology.ts";
+import { queueSpecs } from "./options.ts";
+import { makeReport } from "./payload.ts";
 
-/** What one measurement of a consumer saw. CPU is this process's own, user and system. */
-export interface ConsumerResult {
-  readonly messages: number;
-  readonly seconds: number;
-  readonly cpuSeconds: number;
+export interface QueuePlace {
+  readonly url: string;
+  readonly stream: string;
 }
 
-export const BODY_BYTES = 1_024;
+/** Mean size of a body. */
+export const BODY_BYTES = Math.round(meanLength(1_000));
 const IN_FLIGHT = 512;
 
-/** Makes a work queue `name` (subjects `<name>.>`) with durable `work`, and fills it with `count` distinct messages. */
-export async function fillQueue(connection: NatsConnection, name: string, count: number): Promise<void> {
-  const jsm = await connection.jetstreamManager();
-  await jsm.streams.delete(name).catch(() => {}); // of an earlier run
-  const storage = StorageType.File;
-  await jsm.streams.add({ name, subjects: [`${name}.>`], retention: RetentionPolicy.Workqueue, storage });
-  await jsm.consumers.add(name, {
-    durable_name: "work",
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: 60e9,
-    max_ack_pending: 10_000,
-  });
-  await publishDistinct(connection, name, count);
+/** Makes a work queue anew, empty, with the settings that the worker wants, and its durable consumer. */
+export async function makeQueue(place: QueuePlace): Promise<void> {
+  const connection = await connect({ servers: place.url });
+  const jsm = await manage(connection);
+  const { stream, consumer } = queueSpecs(place);
+  await jsm.streams.delete(stream.name).catch(() => {}); // of an earlier round
+  await ensureStream(jsm, stream, { apply: false });
+  await ensureConsumer(jsm, consumer, { apply: false });
+  await connection.close();
 }
 
-function publishDistinct(connection: NatsConnection, name: string, count: number): Promise<void> {
+/** Stores `count` distinct jobs, each with a message id as every enqueued job has one. */
+export async function fillQueue(place: QueuePlace, count: number): Promise<void> {
+  const connection = await connect({ servers: place.url });
+  await publishDistinct(connection, place.stream, count);
+  await connection.close();
+}
+
+/** Removes the queue with what is in it: a full disk would be measured next. */
+export async function removeQueue(place: QueuePlace): Promise<void> {
+  const connection = await connect({ servers: place.url });
+  await (await manage(connection)).streams.delete(place.stream);
+  await connection.close();
+}
+
+function publishDistinct(connection: NatsConnection, stream: string, count: number): Promise<void> {
   const replies = new ReplyInbox(connection, 30_000, () => performance.now());
   return new Promise((resolve, reject) => {
     let sent = 0;
     let stored = 0;
     const next = (): void => {
-      const body = Buffer.alloc(BODY_BYTES, `message ${sent} `);
+      const number = sent;
       sent += 1;
       const reply = replies.expect((answer) => {
-        if (answer === null) return reject(new Error("a PubAck is missing"));
+        if (answer === null || answer.json<{ seq?: number }>().seq === undefined) {
+          return reject(new Error(`job ${number} was not stored: ${answer?.string() ?? "no PubAck"}`));
+        }
         stored += 1;
         if (stored === count) {
           replies.close();
           resolve();
         } else if (sent < count) next();
       });
-      connection.publish(`${name}.n${sent % 1_000}`, body, { reply });
+      const { subject, body, headers } = jobMessage(stream, number);
+      connection.publish(subject, body, { reply, headers });
     };
     for (let started = 0; started < Math.min(IN_FLIGHT, count); started++) next();
   });
 }
 
-/** Times what happens between two calls. */
-export function startClock(): () => { readonly seconds: number; readonly cpuSeconds: number } {
-  const startedAt = performance.now();
-  const cpu = process.cpuUsage();
-  return () => {
-    const { user, system } = process.cpuUsage(cpu);
-    return { seconds: (performance.now() - startedAt) / 1_000, cpuSeconds: (user + system) / 1e6 };
-  };
+/** The stored form of the job with that number. */
+export function jobMessage(stream: string, number: number) {
+  const headers = makeHeaders();
+  headers.append("Nats-Msg-Id", `job-${number}`);
+  return { subject: `bench.${stream}.n${number % 1_000}`, body: JSON.stringify(makeReport(number)), headers };
 }
 
-/** Runs a measurement by hand: `node --import tsx bench/worker.ts nats://127.0.0.1:4222 [count]`. */
-export async function runByHand(
-  measure: (server: { readonly url: string }, count: number) => Promise<ConsumerResult>,
-): Promise<void> {
-  const [url = "nats://127.0.0.1:4222", count = "100000"] = process.argv.slice(2);
-  const { messages, seconds, cpuSeconds } = await measure({ url }, Number(count));
-  const rate = Math.round(messages / seconds);
-  console.log(`${messages} messages, ${rate}/s, ${((cpuSeconds / messages) * 1e6).toFixed(1)} us CPU each`);
+function meanLength(count: number): number {
+  let sum = 0;
+  for (let number = 0; number < count; number++) sum += JSON.stringify(makeReport(number)).length;
+  return sum / count;
 }
