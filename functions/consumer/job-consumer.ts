@@ -103,9 +103,9 @@ export class JobConsumer implements JobRunner {
 
   /** Most messages held or asked for right now. */
   get prefetch(): number {
-    const { job, lagMs } = this.#settings;
-    const perSlot = job.handler.kind === "batch" ? job.handler.maxMessages : 1;
-    return prefetchOf({ ...job, lagMs: lagMs() }) * perSlot;
+    const { concurrency, ackWaitMs, rate, handler } = this.job; // asked for each message that leaves: no copy of the job
+    const perSlot = handler.kind === "batch" ? handler.maxMessages : 1;
+    return prefetchOf({ concurrency, ackWaitMs, rate, lagMs: this.#settings.lagMs() }) * perSlot;
   }
 
   /** Messages of this job have no keys. */

@@ -11,6 +11,7 @@ export class LoopLag {
   readonly #histogram: IntervalHistogram;
   readonly #timer: NodeJS.Timeout;
   readonly #readings: number[] = [];
+  #worstMs = 0;
 
   constructor() {
     this.#histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
@@ -21,7 +22,7 @@ export class LoopLag {
 
   /** Milliseconds. */
   get worstMs(): number {
-    return Math.max(0, ...this.#readings);
+    return this.#worstMs;
   }
 
   close(): void {
@@ -34,5 +35,6 @@ export class LoopLag {
     this.#readings.push(Math.max(0, this.#histogram.max / NS_PER_MS - RESOLUTION_MS));
     if (this.#readings.length > READINGS) this.#readings.shift();
     this.#histogram.reset();
+    this.#worstMs = Math.max(...this.#readings);
   }
 }
