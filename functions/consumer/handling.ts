@@ -279,12 +279,14 @@ export class Handling {
 
   /** Its ack is on the way and needs neither slot nor lease, so the next message may come meanwhile. */
   #acknowledge({ delivery, mark }: Handled, outcome: "done" | "parked"): void {
-    const { timestampMs: storedAtMs, streamSequence: sequence } = delivery; // the callback must not keep the message
+    const { timestampMs: storedAtMs, streamSequence: sequence } = delivery;
+    // Thousands of acks are under way at a time, and the callback must not keep the message: with it go the socket's buffers.
+    const noted = mark.isNoted ? mark : null;
     this.#acknowledging += 1;
     this.#observer.left(delivery);
     acknowledgeDone(this.#settings, delivery, (end) => {
       this.#acknowledging -= 1;
-      if (end === "confirmed") mark.forget();
+      if (end === "confirmed") noted?.forget();
       this.#tell(end, { outcome, reason: "", sequence, storedAtMs });
       this.#observer.acknowledged();
     });

@@ -192,9 +192,14 @@ export class RunMark {
     return true;
   }
 
+  /** False: there is nothing to forget. */
+  get isNoted(): boolean {
+    return this.#revision > 0;
+  }
+
   /** The message is settled: what was noted of it goes. What cannot be removed now is removed by its age. */
   forget(): void {
-    if (this.#revision > 0) this.#records.forget(this.#delivery, this.#revision).catch(() => {});
+    if (this.isNoted) this.#records.forget(this.#delivery, this.#revision).catch(() => {});
   }
 }
 
