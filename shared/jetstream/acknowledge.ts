@@ -47,12 +47,20 @@ export interface Acknowledgement {
  */
 export class PendingAck {
   readonly #channel: AckChannel;
-  readonly #acknowledgement: Acknowledgement;
+  readonly #subject: string;
+  readonly #verb: string | Uint8Array;
+  readonly #leaseFromMs: number;
+  readonly #most: number;
+  readonly #onEnd: (end: Acknowledged) => void;
   #sent = 0;
 
-  constructor(channel: AckChannel, acknowledgement: Acknowledgement) {
+  constructor(channel: AckChannel, { subject, verb, leaseFromMs, most, onEnd }: Acknowledgement) {
     this.#channel = channel;
-    this.#acknowledgement = acknowledgement;
+    this.#subject = subject;
+    this.#verb = verb;
+    this.#leaseFromMs = leaseFromMs;
+    this.#most = most;
+    this.#onEnd = onEnd;
     this.#next();
   }
 
@@ -61,7 +69,7 @@ export class PendingAck {
     const { replies, connection } = this.#channel;
     const reply = replies.expect(this.#onReply);
     try {
-      connection.publish(this.#acknowledgement.subject, this.#acknowledgement.verb, { reply });
+      connection.publish(this.#subject, this.#verb, { reply });
     } catch {
       replies.forget(reply); // the connection is closed: nothing was sent
       this.#onReply(null);
@@ -69,16 +77,14 @@ export class PendingAck {
   }
 
   readonly #onReply = (answer: Msg | null): void => {
-    const { most, onEnd } = this.#acknowledgement;
     this.#sent += 1;
-    if (answer !== null && answer.headers?.code !== NO_RESPONDERS) onEnd("confirmed");
-    else if (this.#sent >= most || this.#channel.connection.isClosed()) onEnd("unconfirmed");
+    if (answer !== null && answer.headers?.code !== NO_RESPONDERS) this.#onEnd("confirmed");
+    else if (this.#sent >= this.#most || this.#channel.connection.isClosed()) this.#onEnd("unconfirmed");
     else this.#next();
   };
 
   #next(): void {
-    const { leaseFromMs, onEnd } = this.#acknowledgement;
-    if (!leaseIsOver(this.#channel, leaseFromMs)) this.#channel.outbox.add(this);
-    else onEnd(this.#sent === 0 ? "lease_over" : "unconfirmed");
+    if (!leaseIsOver(this.#channel, this.#leaseFromMs)) this.#channel.outbox.add(this);
+    else this.#onEnd(this.#sent === 0 ? "lease_over" : "unconfirmed");
   }
 }
