@@ -143,7 +143,7 @@ export class Handling {
     const { job, traced } = this.#settings;
     const run = new Run(this.#settings, delivery, mark.attempt);
     return this.#timed(run, (startedAt) =>
-      traced.run({ job: job.name, delivery, attempt: mark.attempt.number }, () => run.start(startedAt, job.timeoutMs)),
+      traced.run({ job: job.name, delivery, attempt: mark.attempt }, () => run.start(startedAt, job.timeoutMs)),
     );
   }
 

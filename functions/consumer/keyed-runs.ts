@@ -142,7 +142,7 @@ export class KeyedRuns {
     const run = new Run(this.#settings, delivery, mark.attempt);
     this.#running.add(run);
     this.#inRun.add(delivery);
-    const facts = { job: job.name, delivery, attempt: mark.attempt.number };
+    const facts = { job: job.name, delivery, attempt: mark.attempt };
     const end = await traced.run(facts, () => run.start(startedAt, job.timeoutMs));
     this.#inRun.delete(delivery);
     this.#running.delete(run);

@@ -3,13 +3,14 @@ import { registeredTracing, type SpanEnd, type Tracing } from "../../shared/tele
 import { carriedTrace, type Headers, withTrace } from "../../shared/telemetry/trace-context.ts";
 import { inputId, type StoredInput } from "./message.ts";
 import type { RunEnd } from "./run.ts";
+import type { RunAttempt } from "./run-attempt.ts";
 
 export interface TracedRun {
   /** Name in the configuration. */
   readonly job: string;
   readonly delivery: StoredInput;
-  /** From 1. */
-  readonly attempt: number;
+  /** Its number is read for a span only: it costs parsing the headers. */
+  readonly attempt: Pick<RunAttempt, "number">;
 }
 
 export interface TracedPublish {
@@ -50,7 +51,7 @@ function tracedBy(tracing: Tracing): Traced {
         "messaging.destination.name": delivery.stream,
         "messaging.message.id": inputId(delivery),
         "choria.sender": delivery.header("Choria-Sender"),
-        "job.attempt": attempt,
+        "job.attempt": attempt.number,
       };
       const plan = { name: `job ${job}`, kind: "consumer", attributes, cause: delivery.headers() } as const;
       return tracing.span(plan, start, spanEndOf);
