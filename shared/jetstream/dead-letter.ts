@@ -74,9 +74,19 @@ const ENDS_WITH_LIFE: ReadonlySet<string> = new Set([
   JOB_HEADERS.attempts,
   JOB_HEADERS.crashes,
   JOB_HEADERS.firstRunAt,
+  JOB_HEADERS.requeuedFrom,
 ]);
 
 const isKept = (name: string): boolean => !name.startsWith("Dead-") && !ENDS_WITH_LIFE.has(name);
+
+/**
+ * The message that died. One that was dead before, and lay in its queue again because the server had brought it back, is
+ * the same. With the time: a stream that is made anew counts from 1 again.
+ */
+function originOf(message: DeadMessage): string {
+  const requeuedFrom = message.header(JOB_HEADERS.requeuedFrom);
+  return requeuedFrom || `${message.stream}:${message.streamSequence}:${message.timestampMs}`;
+}
 
 /**
  * Copies a message to the dead-letter stream: its body and headers, and `Dead-*` headers that say where it came from and
@@ -91,8 +101,7 @@ export async function copyToDeadLetters(
   const publication = {
     subject: `${target.subjectPrefix}.${death.job}`,
     stream: target.stream,
-    // With the time: a stream that is made anew counts from 1 again.
-    id: `dead:${delivery.stream}:${delivery.streamSequence}:${delivery.timestampMs}:${death.job}`,
+    id: `dead:${originOf(delivery)}:${death.job}`,
     headers: [...kept, ...deathHeaders(delivery, death)],
     body: delivery.data,
   };

@@ -12,14 +12,15 @@ export type Requeued = { readonly type: "requeued" } | { readonly type: "failed"
  */
 export async function requeue(channel: PublishChannel, stream: string, message: StoredMessage): Promise<Requeued> {
   const { sequence, subject, data, storedAt } = message;
-  const base =
-    message.header(JOB_HEADERS.id) || message.header("Nats-Msg-Id") || `${stream}:${sequence}:${storedAt.getTime()}`;
-  const kept = message.headers().filter(([name]) => name !== JOB_HEADERS.id);
+  const place = `${stream}:${sequence}:${storedAt.getTime()}`;
+  const base = message.header(JOB_HEADERS.id) || message.header("Nats-Msg-Id") || place;
+  const from = message.header(JOB_HEADERS.requeuedFrom) || place;
+  const kept = message.headers().filter(([name]) => name !== JOB_HEADERS.id && name !== JOB_HEADERS.requeuedFrom);
   const copy = await publishOnce(channel, {
     stream,
     subject,
     id: `${base}.s${sequence}`,
-    headers: [...kept, [JOB_HEADERS.id, base]],
+    headers: [...kept, [JOB_HEADERS.id, base], [JOB_HEADERS.requeuedFrom, from]],
     body: data,
   });
   if (!copy.stored) return { type: "failed", detail: `not copied: ${copy.failure}: ${copy.detail}` };

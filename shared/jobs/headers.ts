@@ -13,6 +13,8 @@ export const JOB_HEADERS = {
   parks: "Job-Parks",
   /** How often it was replayed out of the dead letters. */
   replays: "Job-Replays",
+  /** `<stream>:<sequence>:<milliseconds>` of the message it was a copy of that lay in its queue unseen. */
+  requeuedFrom: "Job-Requeued-From",
   /** When its first run began, RFC 3339. */
   firstRunAt: "Job-First-Run-At",
 } as const;

@@ -16,17 +16,26 @@ const WORKERS = LONG ? 4 : 3;
 const UNORDERED_PACE = { kills: LONG ? 1_000 : 40, everyMs: 500 };
 const ORDERED_PACE = { kills: LONG ? 200 : 8, everyMs: 5_000 };
 
+const SLICE_MS = 100;
+const LONGEST_RUN_MS = 250;
+
 for (const variant of VARIANTS) {
   test(`workers killed with SIGKILL again and again lose nothing and repeat no effect, ${variant.name}`, async (t) => {
     const nats = await startNats(t);
-    const { ledger, workers, verdict } = await startScenario(t, { servers: [nats.url], workers: WORKERS, variant });
+    const { ledger, workers, verdict } = await startScenario(t, {
+      ...{ servers: [nats.url], workers: WORKERS, variant },
+      plan: { longestRunMs: LONGEST_RUN_MS },
+    });
     const { kills, everyMs } = variant.ordered ? ORDERED_PACE : UNORDERED_PACE;
     const started = performance.now();
 
     const enqueued: Promise<void>[] = [];
     while (workers.kills < kills) {
-      enqueued.push(ledger.enqueue(MESSAGES / kills));
-      await wait(everyMs);
+      // Little by little, so that a kill finds some running.
+      for (let sliceMs = 0; sliceMs < everyMs; sliceMs += SLICE_MS) {
+        enqueued.push(ledger.enqueue(Math.ceil((MESSAGES * SLICE_MS) / (kills * everyMs))));
+        await wait(SLICE_MS);
+      }
       await workers.killNext();
     }
     await Promise.all(enqueued);

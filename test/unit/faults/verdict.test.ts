@@ -6,7 +6,15 @@ import { type Books, type Fault, judge, NO_FAULTS, type Rules } from "../../supp
 
 const PLAN: Plan = { ...DEFAULT_PLAN, flakyEvery: 7, poisonEvery: 10 };
 const ENQUEUED = 60;
-const RULES: Rules = { plan: PLAN, attempts: 5, crashes: 3, ordered: true, deaths: "none", serverDeaths: 0 };
+const RULES: Rules = {
+  plan: PLAN,
+  attempts: 5,
+  crashes: 3,
+  ordered: true,
+  deaths: "none",
+  serverDeaths: 0,
+  resurrects: false,
+};
 
 /** Books of a job that went as planned: message after message, each run after the one before. */
 function makeBooks(overrides: Partial<Books> = {}): Books {

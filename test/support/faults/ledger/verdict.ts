@@ -46,6 +46,8 @@ export interface Rules {
   readonly deaths: "none" | "workers" | "servers";
   /** How often a server died: each time it may have forgotten that a message had been delivered, and a run with it. */
   readonly serverDeaths: number;
+  /** The server may bring back what was settled when it is killed: such a message lives once more. nats-server 2.9 does. */
+  readonly resurrects: boolean;
 }
 
 export interface Verdict {
@@ -160,7 +162,8 @@ function overspent(books: Books, rules: Rules, byNumber: RunsByNumber): Findings
 }
 
 function tooManyRuns(number: number, runs: readonly Run[], rules: Rules): string | null {
-  const { attempts, crashes, deaths, serverDeaths } = rules;
+  const { crashes, deaths, serverDeaths } = rules;
+  const attempts = rules.attempts * (rules.resurrects ? 1 + serverDeaths : 1);
   const failed = runs.filter(({ end }) => end === "failed").length;
   if (failed > attempts + (deaths === "workers" ? 1 : serverDeaths))
     return `${number} failed ${failed} times of ${attempts}: ${story(runs)}`;
