@@ -3,6 +3,7 @@ import { JOB_QUEUE_METRICS } from "../../shared/telemetry/job-metrics.ts";
 import { exposeSamples, type Sample } from "../../shared/telemetry/registry.ts";
 import type { JobRunner } from "./consumer.ts";
 import type { JobCounters } from "./counters.ts";
+import type { QueueDepth, QueueWatch } from "./queue-watch.ts";
 import type { Worker } from "./worker.ts";
 
 const METRICS = JOB_QUEUE_METRICS;
@@ -10,7 +11,7 @@ const METRICS = JOB_QUEUE_METRICS;
 type Counts = Readonly<Record<string, number>>;
 
 /** Registers what a running worker knows of its queues besides received and settled messages. */
-export function exposeJobQueue(registry: Registry, worker: Worker): void {
+export function exposeJobQueue(registry: Registry, worker: Worker, watch: QueueWatch): void {
   const { jobs } = worker.counters;
   const counted = (read: (counters: JobCounters) => number) => () =>
     [...jobs].map(([job, counters]): Sample => ({ labels: [job], value: read(counters) }));
@@ -104,6 +105,31 @@ export function exposeJobQueue(registry: Registry, worker: Worker): void {
     registry,
     METRICS.paused,
     asked(({ isPaused }) => (isPaused ? 1 : 0)),
+  );
+  const deep = (read: (depth: QueueDepth) => number) => () =>
+    [...watch.depths].map(([job, depth]): Sample => ({ labels: [job], value: read(depth) }));
+  exposeSamples(
+    registry,
+    METRICS.pending,
+    deep(({ pending }) => pending),
+  );
+  exposeSamples(
+    registry,
+    METRICS.inFlight,
+    deep(({ inFlight }) => inFlight),
+  );
+  exposeSamples(
+    registry,
+    METRICS.oldestSeconds,
+    deep(({ oldestSeconds }) => oldestSeconds),
+  );
+  exposeSamples(
+    registry,
+    METRICS.stranded,
+    deep(({ stranded }) => stranded),
+  );
+  exposeSamples(registry, METRICS.delayed, () =>
+    [...watch.delayed].map(([connection, value]): Sample => ({ labels: [connection], value })),
   );
   exposeSamples(registry, METRICS.eventLoopLag, () => [{ labels: [], value: worker.opened.lag.worstMs / 1_000 }]);
 }

@@ -6,6 +6,7 @@ import { exposeLatency, exposeSamples, observerOf, type Sample } from "../../sha
 import type { JobCounters } from "./counters.ts";
 import type { JobObserver } from "./events.ts";
 import { exposeJobQueue } from "./job-queue-metrics.ts";
+import type { QueueWatch } from "./queue-watch.ts";
 import type { Worker } from "./worker.ts";
 import type { WorkerLatency } from "./worker-reports.ts";
 
@@ -28,7 +29,7 @@ export function observeLatency(registry: Registry): JobObserver & WorkerLatency 
 }
 
 /** Registers every number a running worker counts. */
-export function exposeWorker(registry: Registry, worker: Worker): void {
+export function exposeWorker(registry: Registry, worker: Worker, watch: QueueWatch): void {
   const { jobs } = worker.counters;
   const outcomes = function* (): Iterable<Sample> {
     for (const [job, { settled }] of jobs) {
@@ -39,7 +40,7 @@ export function exposeWorker(registry: Registry, worker: Worker): void {
   exposeSamples(registry, METRICS.settled, outcomes);
   exposeSamples(registry, METRICS.held, () => [{ labels: [], value: worker.held }]);
   for (const [definition, read] of PER_JOB) exposeSamples(registry, definition, () => perJob(jobs, read));
-  exposeJobQueue(registry, worker);
+  exposeJobQueue(registry, worker, watch);
 }
 
 type Read = (counters: JobCounters) => number;

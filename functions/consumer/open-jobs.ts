@@ -25,6 +25,7 @@ import { type Order, openOrder } from "./open-order.ts";
 import { OrderedConsumer } from "./ordered-consumer.ts";
 import { Parking } from "./parking.ts";
 import type { PausableJobs } from "./pauses.ts";
+import { jobQueueOf, type WatchedQueue } from "./queue-watch.ts";
 import { openQueueStates, type QueueState } from "./queue-state.ts";
 import { Releaser } from "./releaser.ts";
 import { type JobChoice, resolveJobs } from "./resolve-jobs.ts";
@@ -112,6 +113,19 @@ export class OpenJobs {
   /** The connection that a job's queue is on. */
   connectionOf(job: string): string {
     return connectionOf(this.#config, this.#config.jobs[job]?.stream ?? "");
+  }
+
+  /** The opened jobs' queues, for those who look how deep they are. */
+  get queues(): readonly WatchedQueue[] {
+    return this.jobs.flatMap(({ name }) => {
+      const state = this.states.get(this.connectionOf(name));
+      if (state === undefined) return [];
+      const { retention } = this.#config.streams[this.#config.jobs[name]?.stream ?? ""] ?? {};
+      const serverNow = () => state.clock.now();
+      const queue = jobQueueOf(this.#config, name);
+      const { connection } = state.channel;
+      return [{ job: name, connection, queue, isWorkQueue: retention === "workqueue", serverNow }];
+    });
   }
 
   /** The opened jobs whose queues are on each connection. */

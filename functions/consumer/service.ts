@@ -4,6 +4,7 @@ import type { JobObserver } from "./events.ts";
 import { exposeWorker, observeLatency } from "./metrics.ts";
 import type { OpenJobsOptions } from "./open-jobs.ts";
 import { within } from "../../shared/time/within.ts";
+import { QueueWatch } from "./queue-watch.ts";
 import { Worker, type WorkerReport } from "./worker.ts";
 import { reportWorker } from "./worker-reports.ts";
 
@@ -25,7 +26,8 @@ export async function runWorker(
   const registry = new Registry();
   const latency = observeLatency(registry);
   const worker = await Worker.start(options, [latency, ...observers]);
-  exposeWorker(registry, worker);
+  const watch = new QueueWatch(worker.opened.queues, [...worker.opened.states.values()]);
+  exposeWorker(registry, worker, watch);
   const telemetry = await serve(options, registry, worker);
   const endReports = reportWorker(worker, latency);
   const jobs = worker.opened.jobs.map(({ name }) => name);
@@ -34,6 +36,7 @@ export async function runWorker(
     worker,
     telemetryUrl: telemetry.url,
     async stop(deadlineMs) {
+      watch.close();
       await within(endReports(), REPORTS_END_MS);
       const report = await worker.stop(deadlineMs);
       await telemetry.close();

@@ -10,7 +10,6 @@ export const JOB_QUEUE_METRICS = {
     ["job"],
     "Times that what a message has spent could not be read or written.",
   ),
-  replayed: counter("job_replayed_total", ["job"], "Messages received that were put back from the dead letters."),
 
   // Waiting
   released: counter("job_released_total", ["job"], "Parked messages that are back in their queue."),

@@ -1,0 +1,109 @@
+import { consumerSpec, streamSpec } from "../../shared/config/resolve.ts";
+import type { Config } from "../../shared/config/schema.ts";
+import { nextMessage } from "../../shared/jetstream/browse.ts";
+import type { Connection } from "../../shared/jetstream/connect.ts";
+import { type JobQueue, queueState } from "../../shared/jetstream/job-queue.ts";
+import { manage } from "../../shared/jetstream/manager.ts";
+import { strandedIn } from "../../shared/jetstream/stranded.ts";
+import { streamState } from "../../shared/jetstream/stream-state.ts";
+import type { QueueState } from "./queue-state.ts";
+
+/** How deep a job's queue is. */
+export interface QueueDepth {
+  readonly pending: number;
+  readonly inFlight: number;
+  /** Age of the oldest message that is not settled, seconds; 0: there is none. */
+  readonly oldestSeconds: number;
+  /** 0 for a stream that keeps its messages, where nothing strands. */
+  readonly stranded: number;
+}
+
+/** A job's queue, and how to ask about it. */
+export interface WatchedQueue {
+  readonly job: string;
+  readonly connection: Connection;
+  readonly queue: JobQueue;
+  readonly isWorkQueue: boolean;
+  /** The server's time, milliseconds since 1970. */
+  readonly serverNow: () => number;
+}
+
+const LOOK_EVERY_MS = 15_000;
+
+/** Where a job's messages wait, from the configuration. */
+export function jobQueueOf(config: Config, job: string): JobQueue {
+  const { stream, durable, filterSubject } = consumerSpec(config, job);
+  const entry = config.jobs[job];
+  const filter = filterSubject ?? streamSpec(config, entry?.stream ?? "").subjects[0] ?? ">";
+  return { stream, durable, ordered: entry?.order !== undefined, filter };
+}
+
+/**
+ * Looks now and then how deep the queues are: several requests to the server, too many for each scrape. What could not be
+ * asked is not shown, rather than shown as it was.
+ */
+export class QueueWatch {
+  readonly #queues: readonly WatchedQueue[];
+  readonly #states: readonly QueueState[];
+  readonly #timer: NodeJS.Timeout;
+  readonly #depths = new Map<string, QueueDepth>();
+  readonly #delayed = new Map<string, number>();
+  #looking = false;
+
+  constructor(queues: readonly WatchedQueue[], states: readonly QueueState[]) {
+    this.#queues = queues;
+    this.#states = states;
+    this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS);
+    this.#timer.unref();
+    void this.#look();
+  }
+
+  /** By job. */
+  get depths(): ReadonlyMap<string, QueueDepth> {
+    return this.#depths;
+  }
+
+  /** Messages that wait in the delayed stream, by connection. */
+  get delayed(): ReadonlyMap<string, number> {
+    return this.#delayed;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#looking) return; // a server that is slow is not asked twice
+    this.#looking = true;
+    for (const queue of this.#queues) await noteIn(this.#depths, queue.job, () => depthOf(queue));
+    for (const { connection, channel, delayed } of this.#states) {
+      await noteIn(
+        this.#delayed,
+        connection,
+        async () => (await streamState(channel.connection, delayed.stream)).messages,
+      );
+    }
+    this.#looking = false;
+  }
+}
+
+async function noteIn<T>(readings: Map<string, T>, key: string, read: () => Promise<T | null>): Promise<void> {
+  const reading = await read().catch(() => null);
+  if (reading === null) readings.delete(key);
+  else readings.set(key, reading);
+}
+
+async function depthOf({ connection, queue, isWorkQueue, serverNow }: WatchedQueue): Promise<QueueDepth | null> {
+  const jsm = await manage(connection);
+  const state = await queueState(jsm, queue);
+  if (state === null) return null;
+  // Everything in a work queue is unsettled; elsewhere only what is past the consumer's ack floor.
+  const fromSequence = isWorkQueue ? 1 : state.ackFloor + 1;
+  const oldest = await nextMessage(jsm, { stream: queue.stream, subject: queue.filter, fromSequence });
+  return {
+    pending: state.pending,
+    inFlight: state.inFlight,
+    oldestSeconds: oldest === null ? 0 : Math.max(0, serverNow() - oldest.storedAt.getTime()) / 1_000,
+    stranded: (await strandedIn(jsm, queue.stream))?.stranded ?? 0,
+  };
+}
