@@ -43,9 +43,13 @@ export function bridgeSubjects(url: string, protocol: "v1" | "v2", load: Load): 
   });
 }
 
-/** Bare pull loop and the project's worker, the latter also as it is compared with BullMQ's. */
+/** Bare pull loops and the project's worker, the latter also as it is compared with BullMQ's. */
 export function workerSubjects(url: string): readonly RateSubject[] {
-  const subject = (name: string, what: "floor-worker" | "worker", concurrency: number): RateSubject => ({
+  const subject = (
+    name: string,
+    what: "floor-worker" | "floor-consume" | "worker",
+    concurrency: number,
+  ): RateSubject => ({
     name,
     sizes: jobSizes,
     measure: async (nodeOptions) => {
@@ -59,6 +63,7 @@ export function workerSubjects(url: string): readonly RateSubject[] {
   });
   return [
     subject("floor-worker", "floor-worker", CONCURRENCY.own),
+    subject("floor-consume", "floor-consume", CONCURRENCY.own),
     subject("worker", "worker", CONCURRENCY.own),
     subject("worker at 100", "worker", CONCURRENCY.compared),
   ];

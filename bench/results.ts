@@ -53,6 +53,7 @@ interface Comparison {
 const COMPARISONS: readonly Comparison[] = [
   { name: "bridge v1", floor: "floor-bridge v1", of: "cpu", bar: 1.6 },
   { name: "bridge v2", floor: "floor-bridge v2", of: "cpu", bar: 1.6 },
+  { name: "worker", floor: "floor-consume", of: "rate", bar: 0.7 },
   { name: "worker", floor: "floor-worker", of: "rate", bar: 0.7 },
   { name: "worker at 100", floor: "bullmq at 100", of: "rate", bar: 3 },
 ];
@@ -81,7 +82,8 @@ export function renderResults({ machine, series, limits, missing }: Results): st
     "# Benchmark",
     "",
     "Written by `npm run bench` down to the history. Ratios within one run are what counts: rates swing by a factor of two between",
-    "machines and hours. What the floors do is said at the top of `bench/floor-bridge.ts` and `bench/floor-worker.ts`.",
+    "machines and hours. What the floors do is said at the top of `bench/floor-bridge.ts`, `bench/floor-consume.ts` (the client's own",
+    "consume loop) and `bench/floor-worker.ts` (pulls by hand).",
     "",
     `${machine.cores} x ${machine.cpu}; Node ${machine.node}; nats-server ${machine.natsServer}, one server, file storage, R1, loopback${redis}; ${machine.date}.`,
     "Bridge load: distinct, really signed registrations of 1,000 senders, each sent once. Worker load: distinct JSON jobs with message",

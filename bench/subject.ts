@@ -2,6 +2,7 @@ import { connect } from "nats";
 import * as z from "zod";
 import { runBridgeBench } from "./bridge.ts";
 import { runFloorBridge } from "./floor-bridge.ts";
+import { floorConsume } from "./floor-consume.ts";
 import { floorWorker } from "./floor-worker.ts";
 import { emptyDrains } from "./jobs/drain.ts";
 import { idleFloor, idleWorker } from "./jobs/idle.ts";
@@ -29,7 +30,7 @@ const bridgeTask = z.object({
 const queueTask = z.object({ url: z.string(), stream: z.string(), concurrency: z.number(), count: z.number() });
 const taskSchema = z.discriminatedUnion("what", [
   bridgeTask,
-  queueTask.extend({ what: z.enum(["floor-worker", "worker", "idle-floor", "idle-worker", "drain"]) }),
+  queueTask.extend({ what: z.enum(["floor-worker", "floor-consume", "worker", "idle-floor", "idle-worker", "drain"]) }),
   queueTask.extend({ what: z.literal("memory"), runMs: z.number(), idleMs: z.number() }),
   z.object({ what: z.literal("bullmq"), port: z.number(), concurrency: z.number(), count: z.number() }),
 ]);
@@ -42,6 +43,8 @@ function measure(task: z.output<typeof taskSchema>, onReady: () => void): Promis
       return measureBridge(task, onReady);
     case "floor-worker":
       return floorWorker(task, task.count);
+    case "floor-consume":
+      return floorConsume(task, task.count);
     case "worker":
       return benchWorker(task, task.count);
     case "bullmq":
