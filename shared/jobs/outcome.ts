@@ -1,3 +1,4 @@
+import type { RunTimeoutError } from "./errors.ts";
 import { describeFailure, type Failure } from "./failure.ts";
 import { isDelay } from "./read-outcome.ts";
 import { type RetryPolicy, retryDelayMs } from "./retry.ts";
@@ -20,6 +21,7 @@ export type Decision =
   /** Again after the delay, and the run is not counted among the message's attempts. */
   | { readonly type: "snooze"; readonly delayMs: number };
 
+const TIMEOUT = "TIMEOUT" satisfies RunTimeoutError["code"];
 const DONE = { type: "done" } as const;
 const BY_POLICY = { type: "retry", delayMs: null } as const;
 
@@ -85,8 +87,12 @@ function again(
   { number, policy, random }: Attempt,
   { code, detail }: Pick<Failure, "code" | "detail">,
 ): Decision {
-  if (number >= policy.attempts) {
-    return { type: "dead", reason: "ATTEMPTS_SPENT", detail: detail === "" ? code : `${code}: ${detail}` };
-  }
+  if (number >= policy.attempts) return spent(code, detail);
   return { type: "retry", delayMs: delayMs ?? retryDelayMs(policy, number, random), reason: code };
+}
+
+/** A handler that hangs is found by its reason: nothing it threw could tell of it. */
+function spent(code: string, detail: string): Decision {
+  if (code === TIMEOUT) return { type: "dead", reason: TIMEOUT, detail };
+  return { type: "dead", reason: "ATTEMPTS_SPENT", detail: detail === "" ? code : `${code}: ${detail}` };
 }
