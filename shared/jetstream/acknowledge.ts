@@ -11,9 +11,12 @@ const NS_PER_MS = 1_000_000;
 /** Status of "nobody listens on the ack subject": the consumer is gone, and with it the delivery. */
 export const NO_RESPONDERS = 503;
 
-/** Hands the message back, to be delivered again after `delayMs`; 0 means at once. */
+/** The server reads a delay as nanoseconds of 64 bits: of a longer one it takes no notice and delivers at once, again and again. */
+const MOST_DELAY_MS = 100 * 365 * 24 * 3_600_000;
+
+/** Hands the message back, to be delivered again after `delayMs`, a century at most; 0 means at once. */
 export function nak(delayMs: number): string {
-  return delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs * NS_PER_MS)}}` : "-NAK";
+  return delayMs > 0 ? `-NAK {"delay":${Math.round(Math.min(delayMs, MOST_DELAY_MS) * NS_PER_MS)}}` : "-NAK";
 }
 
 /** `lease_over`: nothing was sent, the message may be another worker's by now. `unconfirmed`: sent, never answered. */
