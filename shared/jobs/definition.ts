@@ -1,7 +1,8 @@
 import type * as z from "zod";
 import { type Check, type Checked, checkOf, type Encoded, readDocument, writeDocument } from "./document.ts";
 import type { JobMessage } from "./message.ts";
-import type { RetryPolicy } from "./retry.ts";
+import { isObject } from "./read-outcome.ts";
+import { isRetryPolicy, type RetryPolicy } from "./retry.ts";
 
 /** What is known of a message before its body is read. */
 export type MessageFacts = Omit<JobMessage<unknown>, "data">;
@@ -44,11 +45,15 @@ export interface HandlerFacts {
   writeInput(payload: unknown): Encoded | Promise<Encoded>;
 }
 
+const RETRY_PROBLEM = "retry needs policy, delayMs, maxDelayMs, attempts (1 or more) and jitter (0 to 1)";
 const NAME = /^[A-Za-z0-9_.:-]{1,128}$/;
 
-/** Throws a RangeError when the name or a time makes no sense. */
-export function factsOf(definition: CommonDefinition<"bytes" | z.ZodType, z.ZodType>): HandlerFacts {
+type AnyDefinition = CommonDefinition<"bytes" | z.ZodType, z.ZodType> & { readonly run: unknown };
+
+/** Throws a RangeError when the definition makes no sense. */
+export function factsOf(definition: AnyDefinition): HandlerFacts {
   const { name, input, timeoutMs = null, maxRunMs = null } = definition;
+  checkParts(definition);
   if (!NAME.test(name)) throw new RangeError(`handler "${name}": a name is 1 to 128 letters, digits or "_.:-"`);
   for (const [what, ms] of Object.entries({ timeoutMs, maxRunMs })) {
     if (ms !== null && !(ms > 0)) throw new RangeError(`handler "${name}": ${what} must be positive`);
@@ -67,6 +72,20 @@ export function factsOf(definition: CommonDefinition<"bytes" | z.ZodType, z.ZodT
     writeOutput: (data) => writeDocument(data, checkOutput),
     ...(input === "bytes" ? BYTES : documents(checkOf(input))),
   };
+}
+
+/** What a compiler would have found: definitions are JavaScript too, and would fail with the first message. */
+function checkParts({ name, input, output, retry, run }: AnyDefinition): void {
+  const problem = (text: string): RangeError => new RangeError(`handler "${name}": ${text}`);
+  if (typeof name !== "string") throw problem("its name is no text");
+  if (typeof run !== "function") throw problem("run is no function");
+  if (input !== "bytes" && !isSchema(input)) throw problem('input is neither "bytes" nor a zod schema');
+  if (output !== undefined && !isSchema(output)) throw problem("output is no zod schema");
+  if (retry !== undefined && !isRetryPolicy(retry)) throw problem(RETRY_PROBLEM);
+}
+
+function isSchema(value: unknown): boolean {
+  return isObject(value) && typeof value.safeParse === "function";
 }
 
 const BYTES: Pick<HandlerFacts, "read" | "writeInput"> = {

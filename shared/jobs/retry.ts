@@ -11,6 +11,18 @@ export interface RetryPolicy {
   readonly jitter: number;
 }
 
+/** Whether a policy, from wherever it came, can be followed. */
+export function isRetryPolicy({ policy, delayMs, maxDelayMs, attempts, jitter }: RetryPolicy): boolean {
+  return (
+    ["exponential", "linear", "fixed"].includes(policy) &&
+    [delayMs, maxDelayMs].every((ms) => Number.isFinite(ms) && ms >= 0) &&
+    Number.isInteger(attempts) &&
+    attempts >= 1 &&
+    jitter >= 0 &&
+    jitter <= 1
+  );
+}
+
 /** Past this the doubling only overflows: every sane cap has been reached. */
 const MOST_DOUBLINGS = 40;
 

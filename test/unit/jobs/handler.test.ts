@@ -87,3 +87,19 @@ test("a definition that cannot work is refused when it is made", () => {
   assert.throws(() => defineHandler({ name: "a b", input: "bytes", run: async () => {} }), RangeError);
   assert.throws(() => defineHandler({ name: "a", input: "bytes", timeoutMs: 0, run: async () => {} }), RangeError);
 });
+
+const run = async () => {};
+const untyped: readonly (readonly [string, object, RegExp])[] = [
+  ["no name", { input: "bytes", run }, /no text/],
+  ["no run", { name: "a", input: "bytes" }, /run is no function/],
+  ["no input", { name: "a", run }, /neither "bytes" nor a zod schema/],
+  ["a word that is no kind of input", { name: "a", input: "json", run }, /neither "bytes" nor a zod schema/],
+  ["an output that is no schema", { name: "a", input: "bytes", output: {}, run }, /output is no zod schema/],
+  ["half a retry policy", { name: "a", input: "bytes", retry: { policy: "fixed" }, run }, /retry needs/],
+];
+
+for (const [what, definition, problem] of untyped) {
+  test(`what a compiler would refuse is refused when the handler is made: ${what}`, () => {
+    assert.throws(() => defineHandler(definition as Parameters<typeof defineHandler>[0]), problem);
+  });
+}
