@@ -133,6 +133,17 @@ test("a delayed message is in its queue after its delay, under the id it was giv
   assert.deepEqual((await harness.outputs())[0]?.json(), { host: "N1" });
 });
 
+test("what a harness does not have is named", async (t) => {
+  const harness = await setup(t);
+
+  await assert.rejects(harness.outputs("nowhere"), /no sink "nowhere"/);
+  await assert.rejects(harness.put("nobody", {}), /no job "nobody"/);
+  await assert.rejects(
+    startHarness({ handlers: { upper }, jobs: { uper: { concurrency: 1 } }, env: process.env }),
+    /jobs\.uper/,
+  );
+});
+
 test("a harness that is stopped leaves nothing running and no files", async (t) => {
   const harness = await setup(t);
   const { storeDir } = harness;

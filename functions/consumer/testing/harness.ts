@@ -85,6 +85,7 @@ const MOST_EVENTS = 10_000;
  * the test, also of one that fails: `t.after(() => harness.stop())`.
  */
 export async function startHarness(options: HarnessOptions): Promise<Harness> {
+  checkJobs(options);
   const { path: binary } = await ensureNatsServer({
     env: options.env,
     cacheDir: options.cacheDir ?? ".cache",
@@ -104,6 +105,13 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
   } catch (error) {
     for (const step of undo) await step();
     throw error;
+  }
+}
+
+/** Throws a RangeError: settings of a job that is not there would be without effect. */
+function checkJobs({ handlers, jobs = {} }: HarnessOptions): void {
+  for (const job of Object.keys(jobs)) {
+    if (!Object.hasOwn(handlers, job)) throw new RangeError(`jobs.${job}: the harness has no handler of that name`);
   }
 }
 
@@ -210,7 +218,9 @@ export class Harness implements AsyncDisposable {
 
   /** What the sinks hold, or one of them. */
   async outputs(sink?: string): Promise<readonly TestOutput[]> {
-    const names = sink === undefined ? Object.keys(this.#parts.config.sinks) : [sink];
+    const { sinks } = this.#parts.config;
+    if (sink !== undefined && !Object.hasOwn(sinks, sink)) throw new RangeError(`the harness has no sink "${sink}"`);
+    const names = sink === undefined ? Object.keys(sinks) : [sink];
     const all = await Promise.all(
       names.map((name) => this.#stored(streamOfSink(name), (one) => readOutput(name, one))),
     );
