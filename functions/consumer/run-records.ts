@@ -146,7 +146,6 @@ export class RunRecords {
     return new Date(this.#settings.wallNow()).toISOString();
   }
 
-  /** With the time: a stream that is made anew counts from 1 again. */
   #keyOf(delivery: Delivery): string {
     return runKey(this.#settings.job, delivery);
   }
@@ -207,12 +206,12 @@ function attemptOf({ runs, crashes, firstRunAt }: Spent): RunAttempt {
   return { number: runs, crashes, firstRunAt: new Date(firstRunAt), redelivered: true };
 }
 
-/** Null for what is no record of ours: as good as none. */
 /** Where the runs of a message are kept. With the time: a stream that is made anew counts from 1 again. */
 export function runKey(job: string, message: Pick<Delivery, "streamSequence" | "timestampMs">): string {
   return `${job}.${message.streamSequence}.${message.timestampMs}`;
 }
 
+/** Null for what is no record of ours: as good as none. */
 export function readRecord(text: string): RunRecord | null {
   try {
     return recordSchema.parse(JSON.parse(text));
