@@ -25,11 +25,14 @@ export async function show(store: DeadLetterStore, sequence: number, json: boole
     console.log(JSON.stringify(exported(letter)));
     return;
   }
-  const told = Object.entries(facts(letter)).map(
-    ([name, value]) => `${name.padEnd(15)} ${printable(String(value ?? "-"))}`,
-  );
+  const told = Object.entries(facts(letter)).map(([name, value]) => `${name.padEnd(15)} ${printable(shown(value))}`);
   const headers = letter.headers.map(([name, value]) => printable(`${name}: ${value}`));
   console.log([...told, "", ...headers, "", preview(letter.body)].join("\n"));
+}
+
+function shown(fact: string | number | Date | null): string {
+  if (fact === null) return "-";
+  return fact instanceof Date ? fact.toISOString() : String(fact);
 }
 
 /** `dead export`. */
@@ -82,7 +85,7 @@ export function lineOf(letter: DeadLetter): string {
     diedAt.toISOString(),
     job,
     reason,
-    `${attempts} attempts`,
+    attempts === 1 ? "1 attempt" : `${attempts} attempts`,
     place,
     sender,
     `${body.length} B`,

@@ -1,3 +1,4 @@
+import { Option } from "commander";
 import { createLogger } from "../../shared/telemetry/log.ts";
 import { type DrainReport, drainOnce } from "../consumer/drain.ts";
 import { OpenJobs } from "../consumer/open-jobs.ts";
@@ -58,7 +59,7 @@ export const registerDrain: RegisterCommand = (program, { env }) => {
     .requiredOption(...CONFIG)
     .option(...JOB)
     .option(...APPLY, false)
-    .option("--for <span>", "longest time it may take", timeSpan, 10_000)
+    .addOption(new Option("--for <span>", "longest time it may take").argParser(timeSpan).default(10_000, "10s"))
     .option("--json", "print the report as JSON", false)
     .action(async (given: DrainArguments) => {
       const opened = openConfigFile(given.config, env);

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { ServerPause } from "../../../shared/jetstream/pause.ts";
 import { positiveCount, timeSpan } from "../arguments.ts";
 import { withConnections } from "../command-connections.ts";
@@ -73,7 +73,11 @@ function registerStatus(jobs: Command, open: Open): void {
     .command("status [jobs...]")
     .description("Says how much each job has to do, how fast it goes, and what stands in its way.")
     .requiredOption(...CONFIG)
-    .option("--sample <span>", "time between the two looks that give the rate", timeSpan, 1_000)
+    .addOption(
+      new Option("--sample <span>", "time between the two looks that give the rate")
+        .argParser(timeSpan)
+        .default(1_000, "1s"),
+    )
     .option("--watch", "look again and again, until Ctrl-C", false)
     .option(...JSON_LINES)
     .action((names: string[], asked: StatusAsked) => {
