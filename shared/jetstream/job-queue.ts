@@ -36,7 +36,15 @@ const CONSUMER_NOT_FOUND = 10014;
 /** What the consumers of a job say, added up; null when the stream does not exist. */
 export async function queueState(jsm: JetStreamManager, queue: JobQueue): Promise<QueueState | null> {
   const found = await unless(STREAM_NOT_FOUND, () => consumersOf(jsm, queue));
-  return found === null ? null : added(found);
+  if (found === null) return null;
+  const state = added(found);
+  return queue.ordered ? { ...state, pending: await notHandedOver(jsm, queue.stream, state.inFlight) } : state;
+}
+
+/** An ordered job is the only reader of its queue, and a partition that nobody owns has no consumer to count for it. */
+async function notHandedOver(jsm: JetStreamManager, stream: string, inFlight: number): Promise<number> {
+  const { state } = await jsm.streams.info(stream);
+  return Math.max(0, state.messages - inFlight);
 }
 
 async function consumersOf(jsm: JetStreamManager, { stream, durable, ordered }: JobQueue): Promise<ConsumerInfo[]> {
