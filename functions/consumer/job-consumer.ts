@@ -196,10 +196,19 @@ export class JobConsumer implements JobRunner {
     if (this.#tokens !== null) await this.#turn(this.#tokens);
     const held = batch.filter(({ isLost }) => !isLost);
     if (!this.#stopping && !this.isPaused) {
-      await (gate === null ? this.#handling.handleBatch(held) : gate.add(() => this.#handling.handleBatch(held)));
+      await (gate === null ? this.#handling.handleBatch(held) : gate.add(() => this.#handleBatchNow(held)));
       return;
     }
-    for (const delivery of held) void this.#handling.giveBack({ delivery, mark: null });
+    this.#giveBack(held);
+  }
+
+  async #handleBatchNow(held: readonly Delivery[]): Promise<void> {
+    if (this.#stopping || this.isPaused) this.#giveBack(held);
+    else await this.#handling.handleBatch(held);
+  }
+
+  #giveBack(held: readonly Delivery[]): void {
+    for (const delivery of held) if (!delivery.isLost) void this.#handling.giveBack({ delivery, mark: null });
   }
 
   /**
@@ -223,7 +232,13 @@ export class JobConsumer implements JobRunner {
   #process(delivery: Delivery): Promise<void> {
     const { gate } = this.#settings;
     if (this.#tokens !== null) return this.#processInTime(delivery, this.#tokens);
-    return gate === null ? this.#handling.handle(delivery) : gate.add(() => this.#handling.handle(delivery));
+    return gate === null ? this.#handling.handle(delivery) : gate.add(() => this.#handleNow(delivery));
+  }
+
+  /** While it waited at the gate, or for its turn, the job may have been paused or told to stop. */
+  async #handleNow(delivery: Delivery): Promise<void> {
+    if (this.#stopping || this.isPaused) this.#giveBack([delivery]);
+    else await this.#handling.handle(delivery);
   }
 
   /** Its lease is kept while it waits for its turn. */
@@ -231,8 +246,7 @@ export class JobConsumer implements JobRunner {
     const { gate } = this.#settings;
     await this.#turn(tokens);
     if (delivery.isLost) return;
-    if (this.#stopping || this.isPaused) void this.#handling.giveBack({ delivery, mark: null });
-    else await (gate === null ? this.#handling.handle(delivery) : gate.add(() => this.#handling.handle(delivery)));
+    await (gate === null || this.#stopping ? this.#handleNow(delivery) : gate.add(() => this.#handleNow(delivery)));
   }
 
   async #turn(tokens: TokenBucket): Promise<void> {

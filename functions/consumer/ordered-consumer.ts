@@ -297,9 +297,18 @@ export class OrderedConsumer implements JobRunner {
         await pause(Math.min(left, 100));
     }
     const partition = this.#ready.shift();
-    const keyed = partition?.next() ?? null;
-    if (partition === undefined || keyed === null) return;
-    await (gate === null ? partition.handle(keyed) : gate.add(() => partition.handle(keyed)));
+    if (partition === undefined) return;
+    await (gate === null ? this.#runNext(partition) : gate.add(() => this.#runNext(partition)));
+  }
+
+  /** What to run is asked for last: while a slot waited at the gate, the job may have been paused, or the partition left. */
+  async #runNext(partition: Partition): Promise<void> {
+    if (this.#isPaused) {
+      this.#run(partition);
+      return;
+    }
+    const keyed = partition.next();
+    if (keyed !== null) await partition.handle(keyed);
   }
 
   #wanted(): number {

@@ -68,6 +68,37 @@ worker: { concurrency: 3 }
   assert.equal(most(), 3);
 });
 
+/** A worker that runs one message at a time, with five in hand. */
+async function setupAtTheGate(t: TestContext) {
+  const { put, options, starts } = await setup(t, "concurrency: 10", 400);
+  const config = { ...options.config, worker: { ...options.config.worker, concurrency: 1 } };
+  const worker = await Worker.start({ ...options, config });
+  t.after(() => worker.stop(1_000));
+  const [job] = worker.consuming.jobs;
+  for (let index = 0; index < 5; index++) await put(`m${index}`);
+  await eventually(() => assert.equal(job?.held, 5));
+  return { worker, job, starts, settled: worker.counters.of("work").settled };
+}
+
+test("messages that wait at the gate when a worker is told to stop are given back, not run", async (t) => {
+  const { worker, starts, settled } = await setupAtTheGate(t);
+
+  await worker.stop(5_000);
+
+  assert.equal(starts.length, 1);
+  assert.deepEqual([settled.done, settled.returned], [1, 4]);
+});
+
+test("messages that wait at the gate when their job is paused are given back, not run", async (t) => {
+  const { job, starts, settled } = await setupAtTheGate(t);
+
+  job?.pause();
+  await eventually(() => assert.equal(job?.held, 0));
+
+  assert.equal(starts.length, 1);
+  assert.deepEqual([settled.done, settled.returned], [1, 4]);
+});
+
 test("a paused job gives back what waits, takes nothing, and goes on when it is resumed", async (t) => {
   const { put, options, jsm } = await setup(t, "concurrency: 1", 300);
   const worker = await Worker.start(options);
