@@ -11,8 +11,15 @@ import { Lines, preview, printable } from "./terminal.ts";
 /** `dead ls`. */
 export async function list(store: DeadLetterStore, given: Selection & { readonly json: boolean }): Promise<void> {
   const lines = new Lines(process.stdout);
-  for await (const letter of select(store, { ...given, sequences: [] }, reportMissing)) {
-    await lines.write(given.json ? JSON.stringify(facts(letter)) : lineOf(letter));
+  const { json, limit = Number.POSITIVE_INFINITY } = given;
+  let listed = 0;
+  for await (const letter of select(store, { ...given, sequences: [], limit: limit + 1 }, reportMissing)) {
+    if (listed === limit) {
+      console.error(`the first ${limit}; there are more (--limit)`);
+      return;
+    }
+    await lines.write(json ? JSON.stringify(facts(letter)) : lineOf(letter));
+    listed += 1;
   }
 }
 

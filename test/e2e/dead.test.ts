@@ -96,6 +96,11 @@ test("dead letters are listed by job, reason, sender, id and age, and what they 
   ]);
 
   assert.equal(plain?.code, 0, plain?.stderr);
+  assert.deepEqual(
+    [plain?.stderr, filtered.at(-2)?.stderr],
+    ["", "the first 1; there are more (--limit)\n"],
+    "what a limit hides is told",
+  );
   assert.match(
     plain?.stdout ?? "",
     /^1 {2}\S+Z {2}work {2}NO_SUCH_HOST {2}3 attempts {2}JOBS:1 {2}n1\.example\.net {2}6 B {2}/,
