@@ -192,7 +192,7 @@ function wrongDeath(letter: DeadLetter, runs: readonly Run[], rules: Rules, mark
   const { number, reason } = letter;
   const crashed = runs.filter(({ end }) => end === null).length + unbegun(number, runs, rules, marks);
   const isSpent = runs.filter(({ end }) => end === "failed").length + crashed >= rules.attempts;
-  if (reason === "ATTEMPTS_SPENT" && isSpent) return null;
+  if ((reason === "ATTEMPTS_SPENT" || reason === "TIMEOUT") && isSpent) return null;
   if (reason === "CRASHED" && (isSpent || crashed >= rules.crashes) && rules.deaths !== "none") return null;
   return `${number} (${fateOf(rules.plan, number)}) is dead as ${reason} after ${letter.attempts} attempts: ${story(runs)}`;
 }
