@@ -106,8 +106,11 @@ export function partsOf(config: Config): readonly Part[] {
   });
   const shared = jobConnections(config).flatMap((connection): Part[] => [
     { kind: "stream", connection, name: "delayed", spec: delayedSpec(config) },
-    { kind: "stream", connection, name: "advisories", spec: advisoriesSpec(config, connection) },
-    { kind: "consumer", connection, name: "delayed", spec: delayedConsumerSpec(config) },
+    { kind: "stream", connection, name: "advisories", spec: advisoriesSpec(config) },
+    ...Object.keys(config.jobs).flatMap((job): Part[] => {
+      if (config.streams[config.jobs[job]?.stream ?? ""]?.connection !== connection) return [];
+      return [{ kind: "consumer", connection, name: `delayed ${job}`, spec: delayedConsumerSpec(config, job) }];
+    }),
     { kind: "consumer", connection, name: "sweeper", spec: sweeperConsumerSpec(config) },
   ]);
   const consumers = Object.entries(config.jobs).flatMap(([name, job]): Part[] => {

@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { createLogger } from "../../shared/telemetry/log.ts";
+import { createLogger, type Logger } from "../../shared/telemetry/log.ts";
 import { type DrainReport, drainOnce } from "../consumer/drain.ts";
 import { OpenJobs } from "../consumer/open-jobs.ts";
 import { type ConsumerConfig, consumerOptions } from "../consumer/options.ts";
@@ -42,12 +42,27 @@ export const registerWorker: RegisterCommand = (program, { env }) => {
     .action(async (given: WorkerArguments) => {
       const opened = openConfigFile(given.config, env);
       const told = firstSignal(); // before anything is pulled: a stop during the start must not leave leases behind
-      const service = await runWorker(optionsOf(opened, given));
-      await told;
+      const options = optionsOf(opened, given);
+      const service = await runWorker(options);
+      await Promise.race([told, floatingRejection(options.log)]);
       const { abandoned } = await service.stop(opened.config.worker.shutdownTimeout);
       if (abandoned > 0) process.exitCode = EXIT.failed;
     });
 };
+
+/**
+ * A handler that lets a promise go has left the process in a state that nobody knows: it is stopped in good order, which
+ * costs the messages in hand nothing, and whoever watches it starts another.
+ */
+function floatingRejection(log: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    process.on("unhandledRejection", (reason) => {
+      log.error({ err: reason, code: "UNHANDLED_REJECTION" }, "a handler let a rejected promise go: the worker stops");
+      process.exitCode = EXIT.failed;
+      resolve();
+    });
+  });
+}
 
 /** `choria-bridge drain`: processes what is there and ends, as a scheduled function does. */
 export const registerDrain: RegisterCommand = (program, { env }) => {

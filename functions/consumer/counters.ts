@@ -76,7 +76,7 @@ function count(counters: JobCounters, event: JobEvent): void {
       return;
     case "settled":
       counters.settled[event.outcome] += 1;
-      if (event.outcome === "dead") increase(counters.deadByReason, event.reason);
+      if (event.outcome === "dead") increase(counters.deadByReason, labelOf(counters.deadByReason, event.reason));
       return;
     case "published":
       counters.published += 1;
@@ -132,4 +132,13 @@ function count(counters: JobCounters, event: JobEvent): void {
 
 function increase(counts: Record<string, number>, key: string): void {
   counts[key] = (counts[key] ?? 0) + 1;
+}
+
+const LABEL = /^[\w.:/-]{1,64}$/;
+const MOST_REASONS = 100;
+
+/** A handler may give any text as a reason: what is no code, or one too many, must not become a series of its own. */
+function labelOf(known: Readonly<Record<string, number>>, reason: string): string {
+  const isKnown = Object.hasOwn(known, reason);
+  return isKnown || (LABEL.test(reason) && Object.keys(known).length < MOST_REASONS) ? reason : "OTHER";
 }

@@ -145,9 +145,11 @@ export class OpenJobs {
     const jobs = this.#opened.map((settings) =>
       this.#attached(settings.connection, consumerOf({ ...settings, mode, onEvent })),
     );
-    const releasers = [...this.states.values()].map((state) =>
-      this.#attached(state.channel.connection, this.#releaser(state, { mode, onEvent })),
-    );
+    const releasers = this.#opened.flatMap(({ job, connection }) => {
+      const state = this.states.get(this.connectionOf(job.name));
+      if (state === undefined) return [];
+      return [this.#attached(connection, this.#releaser(state, { job: job.name, mode, onEvent }))];
+    });
     return { jobs, all: [...jobs, ...releasers] };
   }
 
@@ -160,9 +162,9 @@ export class OpenJobs {
 
   #releaser(
     { channel, clock, connection }: QueueState,
-    how: { mode: "worker" | "drain"; onEvent: JobObserver },
+    how: { job: string; mode: "worker" | "drain"; onEvent: JobObserver },
   ): Releaser {
-    const { stream, durable, ackWaitMs } = delayedConsumerSpec(this.#config);
+    const { stream, durable, ackWaitMs } = delayedConsumerSpec(this.#config, how.job);
     return new Releaser({
       ...channel,
       ...how,

@@ -43,7 +43,7 @@ export async function openQueueStates(options: QueueStateOptions): Promise<Reado
 }
 
 async function openQueueState(options: QueueStateOptions, name: string): Promise<QueueState> {
-  const { config, apply, channelOf, worker } = options;
+  const { config, apply, channelOf, worker, jobs } = options;
   const channel = await channelOf(name);
   const { connection } = channel;
   const jsm = await manage(connection);
@@ -52,10 +52,10 @@ async function openQueueState(options: QueueStateOptions, name: string): Promise
     Bucket.open(connection, specs.runs),
     Bucket.open(connection, specs.state),
     Bucket.open(connection, specs.workers),
-    ensureStream(jsm, delayedSpec(config), { apply }).then(() =>
-      ensureConsumer(jsm, delayedConsumerSpec(config), { apply }),
-    ),
+    ensureStream(jsm, delayedSpec(config), { apply }),
   ]);
+  const here = jobs.filter((job) => config.streams[config.jobs[job]?.stream ?? ""]?.connection === name);
+  await Promise.all(here.map((job) => ensureConsumer(jsm, delayedConsumerSpec(config, job), { apply })));
   const clock = await ServerClock.start(workers, worker, options);
   const delayed = { channel, stream: config.delayed.name, subjectPrefix: config.delayed.name };
   return { connection: name, channel, runs, state, workers, delayed, clock };

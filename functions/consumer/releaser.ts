@@ -10,6 +10,8 @@ import type { Consumer } from "./consumer.ts";
 import type { JobObserver } from "./events.ts";
 
 export interface ReleaserSettings extends AckChannel {
+  /** Whose delayed messages these are. */
+  readonly job: string;
   readonly stream: string;
   readonly durable: string;
   readonly mode: "worker" | "drain";
@@ -22,8 +24,6 @@ export interface ReleaserSettings extends AckChannel {
   readonly onEvent: JobObserver;
 }
 
-/** Stands for the delayed messages of all jobs in events; no job can have the name. */
-const DELAYED = "$delayed";
 const PREFETCH = 256;
 /** A message that is due this soon is put back at once. */
 const EARLY_MS = 20;
@@ -62,7 +62,7 @@ export class Releaser implements Consumer {
       {
         delivered: (delivery) => void this.#handle(delivery),
         exhausted: (nothing) => this.#exhausted(nothing),
-        trouble: (detail) => onEvent({ type: "pull_trouble", job: DELAYED, detail }),
+        trouble: (detail) => onEvent({ type: "pull_trouble", job: settings.job, detail }),
         returned: () => {},
       },
       now,
@@ -74,7 +74,7 @@ export class Releaser implements Consumer {
   }
 
   get trouble(): string | null {
-    return this.#pull.trouble === null ? null : `delayed messages: ${this.#pull.trouble}`;
+    return this.#pull.trouble === null ? null : `delayed messages of job ${this.#settings.job}: ${this.#pull.trouble}`;
   }
 
   disconnected(): void {
@@ -121,7 +121,7 @@ export class Releaser implements Consumer {
   async #refuse(delivery: Delivery): Promise<Verb> {
     const { deadLetters, durable, wallNow } = this.#settings;
     const death = {
-      job: "delayed",
+      job: this.#settings.job,
       handler: durable,
       reason: "NOT_RELEASABLE",
       detail: "it names no stream and subject that a job of this configuration reads",

@@ -73,7 +73,7 @@ async function openTarget({ config, channel: open, apply }: SweeperSettings, nam
   const channel = await open(name);
   const jsm = await manage(channel.connection);
   const consumer = sweeperConsumerSpec(config);
-  await ensureStream(jsm, advisoriesSpec(config, name), { apply });
+  await ensureStream(jsm, advisoriesSpec(config), { apply });
   await ensureConsumer(jsm, consumer, { apply });
   const { name: deadLetters } = deadLetterSpec(config);
   return {

@@ -2,9 +2,11 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseConfig } from "../../shared/config/load.ts";
+import { ConfigError } from "../../shared/config/problem.ts";
 import type { Environment } from "../../shared/config/parse/interpolate.ts";
 import { connectionSettings } from "../../shared/config/resolve.ts";
 import { type Channel, makeChannel } from "../../shared/jetstream/channel.ts";
+import { clockOffset } from "../../shared/jetstream/clock-offset.ts";
 import { openConnection, watchConnection } from "../../shared/jetstream/connect.ts";
 import { publishTogether } from "../../shared/jetstream/publish-once.ts";
 import { type Encoded, issuesText } from "../../shared/jobs/document.ts";
@@ -30,6 +32,8 @@ type ProducerSource =
 /** What checks a payload: a handler made with defineHandler or defineBatchHandler. */
 export interface Enqueueable<P> {
   writeInput(payload: P): Encoded | Promise<Encoded>;
+  /** Names what must stay in order, where that is not the sender. */
+  readonly key?: unknown;
 }
 
 export interface EnqueueOptions {
@@ -54,6 +58,7 @@ export interface EnqueueReceipt {
 
 const REPLY_TIMEOUT_MS = 5_000;
 const MOST_ID_CHARACTERS = 256;
+const OFFSET_HOLDS_MS = 60_000;
 
 /**
  * Opens a producer for one job. Rejects with `ConfigError`, `ConnectError`, or a RangeError for a job that is not there.
@@ -73,14 +78,26 @@ export async function openProducer(options: ProducerOptions): Promise<Producer> 
 }
 
 function sourceOf({ configFile, config }: ProducerSource): { readonly file: string; readonly text: string } {
-  if (configFile !== undefined) return { file: configFile, text: readFileSync(configFile, "utf8") };
+  if (configFile !== undefined) return { file: configFile, text: readConfig(configFile) };
   return { file: "configuration", text: config };
+}
+
+function readConfig(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    const fix = "name a readable YAML file";
+    throw new ConfigError([{ file, path: "", value: "", problem, fix }], { cause });
+  }
 }
 
 /** Puts messages into the queue of one job, and waits until the stream has each. */
 export class Producer implements AsyncDisposable {
   readonly #channel: Channel;
   readonly #target: QueueTarget;
+  #offset: Promise<number> = Promise.resolve(0);
+  #offsetUntil = Number.NEGATIVE_INFINITY;
 
   /** Made by `openProducer`. */
   constructor(channel: Channel, target: QueueTarget) {
@@ -99,12 +116,15 @@ export class Producer implements AsyncDisposable {
   async enqueue<P>(
     handler: Enqueueable<P>,
     payload: NoInfer<P>,
-    { key = "", delayMs = 0, id = randomUUID() }: EnqueueOptions = {},
+    options: EnqueueOptions = {},
   ): Promise<EnqueueReceipt> {
-    checkOptions(id, delayMs);
+    const { key = "", delayMs = 0, id = randomUUID() } = options;
+    checkOptions(options, id, delayMs);
+    checkHandler(handler);
     const encoded = await handler.writeInput(payload);
     if (!encoded.ok) throw invalid(id, encoded.issues);
-    const dueAtMs = delayMs > 0 ? Date.now() + Math.ceil(delayMs) : null;
+    this.#checkKey(handler, key, id);
+    const dueAtMs = delayMs > 0 ? (await this.#serverNow()) + Math.ceil(delayMs) : null;
     this.#checkPulled(id, subjectOf(this.#target, key));
     const publication = publicationOf(this.#target, { id, key, body: encoded.body, dueAtMs });
     const result = await publishTogether(this.#channel, publication);
@@ -125,6 +145,23 @@ export class Producer implements AsyncDisposable {
     return this.close();
   }
 
+  /** Delays end by the server's clock, whatever this machine's says; without a way to ask, by this machine's. */
+  async #serverNow(): Promise<number> {
+    const now = Date.now();
+    if (now > this.#offsetUntil) {
+      this.#offset = clockOffset(this.#channel.connection, Date.now).then((found) => found?.offsetMs ?? 0);
+      this.#offsetUntil = now + OFFSET_HOLDS_MS;
+    }
+    return Date.now() + (await this.#offset);
+  }
+
+  /** Without a key all messages of an ordered job would be one key's, one at a time. */
+  #checkKey<P>(handler: Enqueueable<P>, key: string, id: string): void {
+    if (key !== "" || !this.#target.ordered || typeof handler.key === "function") return;
+    const problem = "it keeps an order per key, and the message has none";
+    throw new EnqueueError(`job "${this.#target.job}": ${problem}`, { id, code: "ENQUEUE_REFUSED", retryable: false });
+  }
+
   #checkPulled(id: string, subject: string): void {
     const { job, filter } = this.#target;
     if (isPulled(this.#target, subject)) return;
@@ -133,7 +170,17 @@ export class Producer implements AsyncDisposable {
   }
 }
 
-function checkOptions(id: string, delayMs: number): void {
+const OPTIONS: ReadonlySet<string> = new Set(["key", "delayMs", "id"] satisfies (keyof EnqueueOptions)[]);
+
+function checkHandler(handler: unknown): void {
+  const known = typeof handler === "object" && handler !== null && "writeInput" in handler;
+  if (!known) throw new TypeError("enqueue: the first argument is no handler made by defineHandler");
+}
+
+function checkOptions(options: EnqueueOptions, id: string, delayMs: number): void {
+  const unknown = Object.keys(options).filter((name) => !OPTIONS.has(name));
+  if (unknown.length > 0)
+    throw new RangeError(`enqueue: unknown option ${unknown.join(", ")}; there are ${[...OPTIONS].join(", ")}`);
   if (!(Number.isFinite(delayMs) && delayMs >= 0)) throw new RangeError(`enqueue: ${delayMs} is not a delay`);
   if (id === "" || id.length > MOST_ID_CHARACTERS || /[^\x21-\x7e]/.test(id)) {
     throw new RangeError(`enqueue: an id is 1 to ${MOST_ID_CHARACTERS} visible ASCII characters`);

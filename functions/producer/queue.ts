@@ -17,6 +17,8 @@ export interface QueueTarget {
   readonly filter: string | null;
   /** The stream in which messages wait for a delay. */
   readonly delayed: string;
+  /** The job keeps an order per key. */
+  readonly ordered: boolean;
 }
 
 /** Throws a RangeError when the configuration has no such job. */
@@ -30,6 +32,7 @@ export function queueTarget(config: Config, job: string): QueueTarget {
   }
   return {
     job,
+    ordered: jobConfig.order !== undefined,
     connection: stream.connection,
     stream: streamName(config, jobConfig.stream),
     subject: compileTemplate(stream.subject),

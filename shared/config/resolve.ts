@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { TrustSettings, V1TrustSettings, V2TrustSettings } from "../choria/settings.ts";
 import type { BucketSpec } from "../jetstream/buckets.ts";
 import type { ConnectionCredentials, ConnectionSettings, ConsumerSpec, StreamSpec } from "../jetstream/spec.ts";
@@ -93,37 +94,38 @@ export function delayedSpec({ delayed }: Pick<Config, "delayed">): StreamSpec {
   };
 }
 
-/** The one consumer of the delayed stream. What it waits for is a delivery in flight, so their number has no limit. */
-export function delayedConsumerSpec({ delayed }: Pick<Config, "delayed">): ConsumerSpec {
+/**
+ * The consumer of a job's delayed messages: other configurations may share the stream. What it waits for is a delivery in
+ * flight, so their number has no limit.
+ */
+export function delayedConsumerSpec({ delayed }: Pick<Config, "delayed">, job: string): ConsumerSpec {
   return {
     stream: delayed.name,
-    durable: "release",
-    filterSubject: null,
+    durable: `release-${job}`,
+    filterSubject: `${delayed.name}.${job}`,
     ackWaitMs: DELAYED_ACK_WAIT_MS,
     maxAckPending: NO_LIMIT,
     maxDeliver: NO_LIMIT,
   };
 }
 
-/** Advisories about messages of the jobs' streams whose deliveries are spent. */
-export function advisoriesSpec(
-  config: Pick<Config, "advisories" | "jobs" | "streams">,
-  connection: string,
-): StreamSpec {
-  const { advisories, jobs, streams } = config;
-  const read = Object.values(jobs).filter(({ stream }) => streams[stream]?.connection === connection);
-  const names = new Set(read.map(({ stream }) => streamName(config, stream)));
-  return {
-    ...keptSpec(advisories),
-    subjects: [...names].map((name) => `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${name}.*`),
-  };
+/** Advisories about messages whose deliveries are spent: of all streams, so that configurations can share them. */
+export function advisoriesSpec({ advisories }: Pick<Config, "advisories">): StreamSpec {
+  return { ...keptSpec(advisories), subjects: ["$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>"] };
 }
 
-/** The one consumer of the advisories, shared by every sweeper. */
-export function sweeperConsumerSpec({ advisories }: Pick<Config, "advisories">): ConsumerSpec {
+/**
+ * The consumer of the advisories. All workers with the same queues share it, and each advisory is one sweeper's; workers of
+ * other queues have one of their own, so that nobody puts aside what is somebody else's.
+ */
+export function sweeperConsumerSpec(config: Pick<Config, "advisories" | "jobs" | "streams">): ConsumerSpec {
+  const queues = new Set(Object.values(config.jobs).map(({ stream }) => streamName(config, stream)));
+  const digest = createHash("sha256")
+    .update([...queues].sort().join(" "))
+    .digest("hex");
   return {
-    stream: advisories.name,
-    durable: "sweeper",
+    stream: config.advisories.name,
+    durable: `sweeper-${digest.slice(0, 8)}`,
     filterSubject: null,
     ackWaitMs: SWEEPER_ACK_WAIT_MS,
     maxAckPending: NO_LIMIT,

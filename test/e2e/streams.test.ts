@@ -35,7 +35,7 @@ test("streams apply makes every stream and consumer, and streams check then find
   assert.match(before.stdout, /stream inventory: missing\n/);
   assert.deepEqual(applied, {
     code: 0,
-    stdout: `${["stream inventory", "stream nodes", "stream quarantine", "stream deadLetters", "stream audit", "stream delayed", "stream advisories", "consumer delayed", "consumer sweeper", "consumer republish"].join(": created\n")}: created\n`,
+    stdout: `${["stream inventory", "stream nodes", "stream quarantine", "stream deadLetters", "stream audit", "stream delayed", "stream advisories", "consumer delayed republish", "consumer sweeper", "consumer republish"].join(": created\n")}: created\n`,
     stderr: "",
   });
   assert.equal(after.code, 0);

@@ -43,7 +43,7 @@ async function setup(t: TestContext) {
 
 test("a sweeper makes what it needs and takes spent messages away, again and again until it is stopped", async (t) => {
   const { sweeper, spend, messages, events, jsm } = await setup(t);
-  assert.equal((await jsm.consumers.info("CHORIA_ADVISORIES", "sweeper")).config.ack_policy, "explicit");
+  assert.equal((await jsm.consumers.list("CHORIA_ADVISORIES").next())[0]?.config.ack_policy, "explicit");
   await spend();
 
   sweeper.start(100, () => 0);

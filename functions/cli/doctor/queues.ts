@@ -66,7 +66,8 @@ function strandedLines({ job, stranded: found }: JobStatus, about: string): read
     const text = `${countText(stranded)} stranded in ${job.queue.stream}: their deliveries are spent`;
     lines.push(warn(about, text, "a running worker's sweep, or `choria-bridge sweep`, makes them dead letters"));
   }
-  if (unclaimed > 0) {
+  // The consumers of an ordered job come and go with its workers: what nobody owns just now only waits.
+  if (unclaimed > 0 && !job.queue.ordered) {
     const text = `${countText(unclaimed)} unclaimed in ${job.queue.stream}: no consumer takes their subjects`;
     lines.push(warn(about, text, "add a job for them, widen a filter, or start the worker that makes the consumer"));
   }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { headers as makeHeaders } from "nats";
 import { Worker } from "../../../functions/consumer/worker.ts";
+import { parseConfig } from "../../../shared/config/load.ts";
 import { defineHandler, type JobContext, type JobMessage } from "../../../shared/jobs/handler.ts";
 import { type Outcome, retryAfter, snooze } from "../../../shared/jobs/outcome.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -65,7 +67,7 @@ test("many long delays do not stop the queue, however low max_ack_pending", asyn
   await eventually(() => assert.equal(worker.counters.of("work").settled.done, 1));
   assert.equal(worker.counters.of("work").settled.parked, 20);
   await eventually(async () =>
-    assert.equal((await jsm.consumers.info("CHORIA_DELAYED", "release")).num_ack_pending, 20),
+    assert.equal((await jsm.consumers.info("CHORIA_DELAYED", "release-work")).num_ack_pending, 20),
   );
 });
 
@@ -144,4 +146,28 @@ test("nobody makes a worker publish elsewhere by way of the delayed stream", asy
   const dead = await jsm.streams.getMessage("CHORIA_DEAD", { seq: 1 });
   assert.equal(dead.header.get("Dead-Reason"), "NOT_RELEASABLE");
   assert.equal(await messages("OUT"), 0);
+});
+
+test("workers of another configuration on the same server leave delayed messages to those whose they are", async (t) => {
+  const { put, start, nats, options, messages } = await setup(t, async (_message, { attempt }) =>
+    attempt === 1 ? retryAfter(1_500) : undefined,
+  );
+  const first = await start();
+  await put("x", { "Nats-Msg-Id": "m1" });
+  await eventually(() => assert.equal(first.counters.of("work").settled.parked, 1));
+  await first.stop(1_000);
+  const text = `
+connections: { main: { servers: ["${nats.url}"] } }
+trust: { v2: { trustedSigners: ["${"ab".repeat(32)}"] } }
+streams: { OTHER: { connection: main, subject: "other.{sender}", allowUnprovenSender: true } }
+jobs: { other: { stream: OTHER, handler: "handlers.js#handler" } }
+`;
+  const stranger = await Worker.start({ ...options, config: parseConfig(text, "other.yaml", {}), worker: "stranger" });
+  t.after(() => stranger.stop(1_000));
+  await pause(2_500);
+  assert.deepEqual([await messages("CHORIA_DELAYED"), await messages("CHORIA_DEAD")], [1, 0]);
+
+  const second = await start("worker-2");
+
+  await eventually(() => assert.equal(second.counters.of("work").settled.done, 1));
 });
