@@ -24,6 +24,16 @@ export const facts = defineHandler({
   },
 });
 
+/** Forgets to wait for what fails. */
+export const careless = defineHandler({
+  name: "careless",
+  input: "bytes",
+  async run() {
+    void Promise.reject(new Error("nobody waited for this"));
+    await new Promise((resolve) => setTimeout(resolve, 600_000));
+  },
+});
+
 /** Ignores its signal and keeps the event loop busy, as a hung request does. */
 export const endless = defineHandler({
   name: "endless",
@@ -134,4 +144,19 @@ test("a handler that cannot be used is named with its file, and the worker does 
     assert.match(stderr, /\d+\.yaml.* jobs\.facts\.handler: /);
     assert.match(stderr, says);
   }
+});
+
+test("a handler that lets a rejected promise go ends its worker in good order: nothing is lost or spent", async (t) => {
+  const { file, put, messages, jsm } = await setup(t, "handlers.mjs#careless");
+  const worker = startCli(["worker", "--config", file]);
+  t.after(() => worker.child.kill("SIGKILL"));
+
+  await put("x");
+  const { code, stderr } = await worker.ended;
+
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /UNHANDLED_REJECTION.*a handler let a rejected promise go/);
+  assert.equal(await messages("WORK"), 1);
+  await eventually(async () => assert.equal((await jsm.consumers.info("WORK", "facts")).num_ack_pending, 1));
+  assert.equal((await jsm.streams.info("KV_CHORIA_RUNS")).state.messages, 0);
 });
