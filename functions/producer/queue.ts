@@ -64,7 +64,7 @@ export function publicationOf(target: QueueTarget, { id, key, body, dueAtMs }: E
   return {
     subject: `${target.delayed}.${target.job}`,
     stream: target.delayed,
-    id: `${id}.delay`,
+    id: `${target.job}:${id}.delay`, // the stream is shared by all jobs
     headers: [
       ...headers,
       [DELAY_HEADERS.until, String(dueAtMs)],

@@ -16,7 +16,7 @@ export interface Postponed {
   readonly job: string;
   readonly stream: string;
   readonly subject: string;
-  /** Its id there; in the delayed stream as well. */
+  /** Its id there. */
   readonly id: string;
   /** Milliseconds since 1970. */
   readonly untilMs: number;
@@ -37,13 +37,19 @@ export async function postpone(target: DelayedTarget, message: Postponed): Promi
   return again.stored;
 }
 
+const OWN = new Set<string>(Object.values(DELAY_HEADERS));
+
+/**
+ * The delayed stream is shared by all jobs, and ids are unique in a queue only: the job's name keeps them apart. A message that
+ * brings headers of ours must not say where its copy goes: the first of two counts.
+ */
 function publicationOf(target: DelayedTarget, message: Postponed): Publication {
   return {
     subject: `${target.subjectPrefix}.${message.job}`,
     stream: target.stream,
-    id: message.id,
+    id: `${message.job}:${message.id}`,
     headers: [
-      ...message.headers,
+      ...message.headers.filter(([name]) => !OWN.has(name)),
       [DELAY_HEADERS.until, String(Math.round(message.untilMs))],
       [DELAY_HEADERS.subject, message.subject],
       [DELAY_HEADERS.stream, message.stream],
@@ -69,7 +75,6 @@ export function readPostponed(delivery: Delivery): Omit<Postponed, "job"> | null
   const stream = delivery.header(DELAY_HEADERS.stream);
   const id = delivery.header(DELAY_HEADERS.id);
   if (!Number.isFinite(untilMs) || untilMs <= 0 || subject === "" || stream === "" || id === "") return null;
-  const own = new Set<string>(Object.values(DELAY_HEADERS));
-  const headers = delivery.headers().filter(([name]) => !own.has(name));
+  const headers = delivery.headers().filter(([name]) => !OWN.has(name));
   return { untilMs, subject, stream, id, headers, body: delivery.data };
 }

@@ -7,7 +7,7 @@ import { parseConfig } from "../../../shared/config/load.ts";
 import { defineHandler, type JobContext, type JobMessage } from "../../../shared/jobs/handler.ts";
 import { type Outcome, retryAfter, snooze } from "../../../shared/jobs/outcome.ts";
 import { eventually } from "../../support/eventually.ts";
-import { makeWorkerBench } from "../../support/worker.ts";
+import { makeWorkerBench, type WorkerBench } from "../../support/worker.ts";
 
 type Run = (message: JobMessage<Uint8Array>, context: JobContext) => Promise<Outcome | undefined>;
 
@@ -118,7 +118,7 @@ test("a message whose copy had been put back already is not lost with its second
   const worker = await start();
   // As if a first life had parked it, its copy had come back and been done, and the acknowledgement of the original were lost.
   const js = connection.jetstream();
-  const earlier = await js.publish("CHORIA_DELAYED.work", "", { msgID: "m1.p1" });
+  const earlier = await js.publish("CHORIA_DELAYED.work", "", { msgID: "work:m1.p1" });
   await jsm.streams.deleteMessage("CHORIA_DELAYED", earlier.seq).catch(() => {});
 
   await put("x", { "Nats-Msg-Id": "m1" });
@@ -170,4 +170,50 @@ jobs: { other: { stream: OTHER, handler: "handlers.js#handler" } }
   const second = await start("worker-2");
 
   await eventually(() => assert.equal(second.counters.of("work").settled.done, 1));
+});
+
+/** Jobs that read `in.*` and `more.*`. */
+function twoQueues({ nats }: WorkerBench) {
+  const job = (stream: string) =>
+    `{ stream: ${stream}, handler: "handlers.js#handler", retry: { attempts: 3, parkAfter: 300ms } }`;
+  const text = `
+connections: { main: { servers: ["${nats.url}"] } }
+trust: { v2: { trustedSigners: ["${"ab".repeat(32)}"] } }
+streams:
+  IN: { connection: main, subject: "in.{sender}", allowUnprovenSender: true }
+  MORE: { connection: main, subject: "more.{sender}", allowUnprovenSender: true }
+jobs: { work: ${job("IN")}, other: ${job("MORE")} }
+`;
+  return parseConfig(text, "test.yaml", {});
+}
+
+test("two jobs park messages of one id at one time, and both come back", async (t) => {
+  const bench = await setup(t, async (_message, { attempt }) => (attempt === 1 ? retryAfter(1_500) : undefined));
+  const worker = await Worker.start({ ...bench.options, config: twoQueues(bench) });
+  t.after(() => worker.stop(1_000));
+  const js = bench.connection.jetstream();
+
+  await js.publish("in.n1", "a", { msgID: "m1" });
+  await js.publish("more.n1", "b", { msgID: "m1" });
+
+  for (const job of ["work", "other"]) {
+    await eventually(() => assert.equal(worker.counters.of(job).settled.done, 1));
+    assert.equal(worker.counters.of(job).settled.parked, 1);
+  }
+});
+
+test("a message does not say by its headers where its parked copy goes, when, or under which id", async (t) => {
+  const bench = await setup(t, async (_message, { attempt }) => (attempt === 1 ? retryAfter(800) : undefined));
+  const worker = await Worker.start({ ...bench.options, config: twoQueues(bench) });
+  t.after(() => worker.stop(1_000));
+  const given = makeHeaders();
+  const hostile = { Stream: "MORE", Subject: "more.victim", Until: "9999999999999", "Message-Id": "same" };
+  for (const [name, value] of Object.entries(hostile)) given.append(`Delay-${name}`, value);
+
+  for (const id of ["m1", "m2"]) {
+    await bench.connection.jetstream().publish("in.n1", id, { msgID: id, headers: given });
+  }
+
+  await eventually(() => assert.equal(worker.counters.of("work").settled.done, 2));
+  assert.equal(worker.counters.of("other").received, 0);
 });
