@@ -62,6 +62,8 @@ export class Pull {
   #closing: Promise<void> | null = null;
   /** Set while paused: resolves once the server knows that nothing is asked for. */
   #pausing: Promise<void> | null = null;
+  /** What was asked last: a resume that is still on its way is overtaken by a pause. */
+  #isToPause = false;
 
   /** `now` is a monotonic clock in milliseconds. Starts pulling at once. */
   constructor(connection: NatsConnection, settings: PullSettings, observer: PullObserver, now: () => number) {
@@ -89,14 +91,16 @@ export class Pull {
 
   /** Asks for nothing until `resume`, and withdraws what was asked for; messages on their way are given back. */
   pause(): void {
+    this.#isToPause = true;
     if (this.#closing === null) this.#pausing ??= this.#endSubscription();
   }
 
   async resume(): Promise<void> {
+    this.#isToPause = false;
     const pausing = this.#pausing;
     if (pausing === null) return;
     await pausing;
-    if (this.#closing !== null || this.#pausing !== pausing) return;
+    if (this.#closing !== null || this.#pausing !== pausing || this.#isToPause) return;
     this.#pausing = null;
     this.#ledger.forgetAll();
     this.#subscription = this.#listen();

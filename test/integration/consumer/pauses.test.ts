@@ -94,3 +94,21 @@ test("a worker's service reports what its jobs do, and takes the report away whe
 
   assert.deepEqual(await readReports(bucket), []);
 });
+
+test("a pause that comes while a resume is under way wins", async (t) => {
+  const { start, put } = await setup(t);
+  const worker = await start();
+  const [job] = worker.consuming.jobs;
+
+  job?.pause();
+  job?.resume();
+  job?.pause();
+  await pause(300);
+  await put("x");
+  await pause(500);
+
+  assert.equal(job?.isPaused, true);
+  assert.equal(worker.counters.of("work").settled.done, 0);
+  job?.resume();
+  await eventually(() => assert.equal(worker.counters.of("work").settled.done, 1));
+});
