@@ -12,7 +12,7 @@ const recordSchema = z.strictObject({
   /** Runs whose end nobody reported: their process died, or lost the message. */
   crashes: z.number().int().nonnegative(),
   running: z.boolean(),
-  firstRunAt: z.string(),
+  firstRunAt: z.string().refine((text) => !Number.isNaN(Date.parse(text))),
   /** It waits in its owner's hands until then, milliseconds since 1970; for messages that keep their order. */
   notBeforeMs: z.number().nonnegative().default(0),
   /** Tells this writing from every other: one whose answer was lost is recognised by it. */
@@ -124,7 +124,7 @@ export class RunRecords {
     const by = `${this.#settings.worker}.${this.#written}`;
     const text = JSON.stringify({ ...record, by });
     return patiently(async () => {
-      const written = await this.#bucket.swap(key, text, revision);
+      const written = await this.#bucket.swapAnew(key, text, revision);
       if (written !== null) return written;
       const there = await this.#bucket.get(key); // perhaps an earlier try of ours, whose answer was lost
       return there !== null && readRecord(there.text)?.by === by ? there.revision : null;

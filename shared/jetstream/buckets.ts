@@ -34,11 +34,14 @@ export class Bucket {
   readonly name: string;
   readonly #kv: KV;
   readonly #connection: NatsConnection;
+  /** Null: it was only looked for. */
+  readonly #spec: BucketSpec | null;
 
-  private constructor(connection: NatsConnection, name: string, kv: KV) {
+  private constructor(connection: NatsConnection, name: string, kv: KV, spec: BucketSpec | null) {
     this.#connection = connection;
     this.name = name;
     this.#kv = kv;
+    this.#spec = spec;
   }
 
   /** Makes the bucket when it is missing; one that exists is taken as it is. */
@@ -50,7 +53,7 @@ export class Bucket {
       replicas: spec.replicas,
       allow_direct: false,
     });
-    return new Bucket(connection, spec.name, kv);
+    return new Bucket(connection, spec.name, kv, spec);
   }
 
   /** The bucket, or null when there is none: for those who only look. */
@@ -62,7 +65,7 @@ export class Bucket {
       if (errCodeOf(error) === STREAM_NOT_FOUND) return null;
       throw error;
     }
-    return new Bucket(connection, name, await js.views.kv(name, { bindOnly: true }));
+    return new Bucket(connection, name, await js.views.kv(name, { bindOnly: true }), null);
   }
 
   /** The client's view of the bucket, for watching. */
@@ -91,6 +94,20 @@ export class Bucket {
     }
   }
 
+  /**
+   * As `swap`, and makes a bucket that is gone anew, empty: one in memory does not outlive its server. For what is better
+   * forgotten than waited for.
+   */
+  async swapAnew(key: string, text: string, revision: number): Promise<number | null> {
+    try {
+      return await this.swap(key, text, revision);
+    } catch (error) {
+      if (this.#spec === null || !isUnanswered(error)) throw error;
+      await Bucket.open(this.#connection, this.#spec);
+      return this.swap(key, text, revision);
+    }
+  }
+
   /** Removes an entry and leaves no marker behind. Null: whatever revision is there. */
   async remove(key: string, revision: number | null): Promise<void> {
     const found = revision ?? (await this.get(key))?.revision;
@@ -98,4 +115,9 @@ export class Bucket {
     const request = JSON.stringify({ seq: found, no_erase: true });
     await this.#connection.request(`$JS.API.STREAM.MSG.DELETE.KV_${this.name}`, request, { timeout: TIMEOUT_MS });
   }
+}
+
+/** Nobody listens where the bucket should be; a stream that is full says 503 too, and loses nothing by being opened again. */
+function isUnanswered(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "503";
 }

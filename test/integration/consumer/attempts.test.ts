@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Worker } from "../../../functions/consumer/worker.ts";
 import { defineHandler, type JobContext, type JobHandler, type JobMessage } from "../../../shared/jobs/handler.ts";
-import { type Outcome, retry, snooze } from "../../../shared/jobs/outcome.ts";
+import { type Outcome, retry, retryAfter, snooze } from "../../../shared/jobs/outcome.ts";
 import { eventually } from "../../support/eventually.ts";
 import { takeMessage } from "../../support/second-holder.ts";
 import { makeWorkerBench } from "../../support/worker.ts";
@@ -146,21 +146,52 @@ test("a message whose runs end with their process is dead as CRASHED, and no run
   assert.equal((await deadHeaders()).get("Dead-Reason"), "CRASHED");
 });
 
-test("while the bucket is away a failed message is held until its run can be noted; first runs go on", async (t) => {
+test("while the bucket takes nothing a failed message is held until its run can be noted; first runs go on", async (t) => {
   const { start, put, attempts, jsm } = await setup(t, async ({ data }, { attempt }) =>
     Buffer.from(data).toString() === "fails" && attempt === 1 ? retry() : undefined,
   );
   const worker = await start();
-  const { config } = await jsm.streams.info("KV_CHORIA_RUNS");
-  await jsm.streams.delete("KV_CHORIA_RUNS");
+  await jsm.streams.update("KV_CHORIA_RUNS", { max_bytes: 1 });
 
   await put("fails");
   await put("fine");
   const { settled } = worker.counters.of("work");
   await eventually(() => assert.equal(settled.done, 1));
   assert.deepEqual([settled.retried, worker.held], [0, 1]);
-  await jsm.streams.add(config);
+  await jsm.streams.update("KV_CHORIA_RUNS", { max_bytes: -1 });
 
   await eventually(() => assert.equal(settled.done, 2));
   assert.deepEqual(attempts, [1, 1, 2]);
+});
+
+test("a bucket of runs that is gone is made anew, and no message waits for it", async (t) => {
+  const { start, put, attempts, jsm } = await setup(t, async (_message, { attempt }) =>
+    attempt < 2 ? retry() : undefined,
+  );
+  const worker = await start();
+  await jsm.streams.delete("KV_CHORIA_RUNS");
+
+  for (let index = 0; index < 5; index++) await put(`m${index}`);
+
+  await eventually(() => assert.equal(worker.counters.of("work").settled.done, 5));
+  assert.equal(attempts.length, 10);
+});
+
+test("a record that somebody has damaged counts as none, and harms nobody", async (t) => {
+  const { start, put, attempts, records, connection, messages } = await setup(t, async (_message, { attempt }) =>
+    attempt === 1 ? retryAfter(1_000) : undefined,
+  );
+  const worker = await start();
+  await put("x");
+  await eventually(() => assert.equal(worker.counters.of("work").settled.retried, 1));
+  const kv = await connection.jetstream().views.kv("CHORIA_RUNS");
+  const [key = ""] = await records();
+  const record = (await kv.get(key))?.json<object>();
+
+  await kv.put(key, JSON.stringify({ ...record, runs: 3, firstRunAt: "never" }));
+
+  await eventually(() => assert.equal(attempts.length, 2));
+  assert.equal(attempts[1], 1);
+  await worker.stop(1_000);
+  assert.equal(await messages("CHORIA_DEAD"), 0);
 });
