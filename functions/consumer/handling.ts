@@ -131,7 +131,11 @@ export class Handling {
       return null;
     }
     if (begun.hasCrashed) onEvent({ type: "crashed", job: job.name });
-    if (begun.type === "run") return begun.mark;
+    if (begun.type === "run") {
+      if (!this.#stopping) return begun.mark;
+      void this.giveBack({ delivery, mark: begun.mark }); // the record took its time, and the worker was told to stop
+      return null;
+    }
     const reason = begun.hasCrashed ? "CRASHED" : "ATTEMPTS_SPENT";
     const detail = begun.hasCrashed ? "the process died during its last run, or lost the message" : "";
     void this.#finish({ delivery, mark: begun.mark }, { type: "dead", reason, detail });

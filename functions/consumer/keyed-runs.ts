@@ -83,6 +83,7 @@ export class KeyedRuns {
     const begun = await this.#begin(delivery);
     if ("type" in begun) return begun;
     if (!this.#owner.isMine()) return OVER;
+    if (this.#stopping) return this.#return({ delivery, mark: begun }); // its record took its time
     const end = await this.#run({ delivery, mark: begun });
     onRan();
     return this.#conclude({ delivery, mark: begun }, end);
