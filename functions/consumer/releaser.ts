@@ -30,6 +30,10 @@ const EARLY_MS = 20;
 /** How long a message waits whose queue is full or away. */
 const NOT_STORED_DELAY_MS = 2_000;
 
+/** How long a due message waits for a worker whose configuration knows where it belongs, and how often that is asked. */
+const UNKNOWN_FOR_MS = 3_600_000;
+const UNKNOWN_AGAIN_MS = 30_000;
+
 type Verb = { readonly verb: string | Uint8Array; readonly most: number };
 const LEAVE: Verb = { verb: ACK, most: 3 };
 const END: Verb = { verb: TERM, most: 3 };
@@ -100,10 +104,13 @@ export class Releaser implements Consumer {
   /** What to tell the server about a message that waits. */
   async #judge(delivery: Delivery): Promise<Verb> {
     const message = readPostponed(delivery);
-    const job = message === null ? null : this.#settings.jobOf(message.stream, message.subject);
-    if (message === null || job === null) return this.#refuse(delivery);
+    if (message === null) return this.#refuse(delivery);
     const leftMs = message.untilMs - this.#settings.clock.now();
-    return leftMs > EARLY_MS ? { verb: nak(leftMs), most: 1 } : this.#putBack(message, job);
+    if (leftMs > EARLY_MS) return { verb: nak(leftMs), most: 1 };
+    const job = this.#settings.jobOf(message.stream, message.subject);
+    if (job !== null) return this.#putBack(message, job);
+    // While a changed configuration is rolled out, other workers may know better.
+    return leftMs > -UNKNOWN_FOR_MS ? { verb: nak(UNKNOWN_AGAIN_MS), most: 1 } : this.#refuse(delivery);
   }
 
   /** A `duplicate` is this very copy, stored by a try whose acknowledgement was lost: its id belongs to no other message. */

@@ -119,10 +119,8 @@ export function advisoriesSpec({ advisories }: Pick<Config, "advisories">): Stre
  * other queues have one of their own, so that nobody puts aside what is somebody else's.
  */
 export function sweeperConsumerSpec(config: Pick<Config, "advisories" | "jobs" | "streams">): ConsumerSpec {
-  const queues = new Set(Object.values(config.jobs).map(({ stream }) => streamName(config, stream)));
-  const digest = createHash("sha256")
-    .update([...queues].sort().join(" "))
-    .digest("hex");
+  const queues = Object.entries(config.jobs).map(([job, { stream }]) => `${streamName(config, stream)}/${job}`);
+  const digest = createHash("sha256").update(queues.sort().join(" ")).digest("hex");
   return {
     stream: config.advisories.name,
     durable: `sweeper-${digest.slice(0, 8)}`,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { DEAD_HEADERS, JOB_HEADERS } from "../jobs/headers.ts";
+import { readMessage } from "./browse.ts";
 import { headerText } from "./header-text.ts";
 import { type Publication, type PublishChannel, publishOnce } from "./publish-once.ts";
 import type { PubAckResult } from "./puback.ts";
@@ -84,8 +85,18 @@ const isKept = (name: string): boolean => !name.startsWith("Dead-") && !ENDS_WIT
  * the same. With the time: a stream that is made anew counts from 1 again.
  */
 function originOf(message: DeadMessage): string {
-  const requeuedFrom = message.header(JOB_HEADERS.requeuedFrom);
-  return requeuedFrom || `${message.stream}:${message.streamSequence}:${message.timestampMs}`;
+  return message.header(JOB_HEADERS.requeuedFrom) || placeOf(message);
+}
+
+function placeOf({ stream, streamSequence, timestampMs }: DeadMessage): string {
+  return `${stream}:${streamSequence}:${timestampMs}`;
+}
+
+/** Where a message says by itself which it was, somebody else may say the same: the letter that is there is looked at. */
+async function isSame({ channel, stream }: DeadLetterTarget, sequence: number, message: DeadMessage): Promise<boolean> {
+  if (message.header(JOB_HEADERS.requeuedFrom) === "") return true;
+  const letter = await readMessage(channel.connection, stream, sequence).catch(() => null);
+  return letter !== null && Buffer.from(letter.data).equals(message.data);
 }
 
 /**
@@ -106,6 +117,9 @@ export async function copyToDeadLetters(
     body: delivery.data,
   };
   const result = await publishOnce(target.channel, publication);
+  if (result.stored && result.duplicate && !(await isSame(target, result.sequence, delivery))) {
+    return publishOnce(target.channel, { ...publication, id: `dead:${placeOf(delivery)}:${death.job}` });
+  }
   if (result.stored || result.failure !== "too_large") return result;
   // The message filled the server's limit to the last byte and the headers that explain it do not fit: without a copy it
   // would be redelivered for ever, so a cut one, marked as such, is kept.
