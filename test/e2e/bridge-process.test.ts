@@ -122,6 +122,10 @@ test("a second SIGTERM ends the bridge at once", async (t) => {
   );
   await storage.server.kill("SIGKILL");
   await send(0, "v2");
+  await eventually(async () => {
+    const metrics = await (await fetch(`${bridge.telemetryUrl}/metrics`)).text();
+    assert.match(metrics, /^choria_bridge_buffer_messages\{stream="JOBS"\} 1$/m);
+  });
   bridge.child.kill("SIGTERM");
   await eventually(() => assert.match(bridge.output.stderr, /stopping: storing what is in hand/));
 
