@@ -21,7 +21,8 @@ test("the entries that the documentation imports are those of the package", () =
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
   for (const [entry, file] of Object.entries(ENTRIES)) {
-    assert.equal(exports[entry.replace("choria-bridge", ".")], `./dist/${file.replace(/\.ts$/, ".js")}`);
+    const built = `./dist/${file.replace(/\.ts$/, "")}`;
+    assert.deepEqual(exports[entry.replace("choria-bridge", ".")], { types: `${built}.d.ts`, default: `${built}.js` });
   }
 });
 
