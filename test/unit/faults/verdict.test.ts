@@ -13,6 +13,7 @@ const RULES: Rules = {
   ordered: true,
   deaths: "none",
   serverDeaths: 0,
+  leasesLost: false,
   resurrects: false,
 };
 

@@ -46,6 +46,8 @@ export interface Rules {
   readonly deaths: "none" | "workers" | "servers";
   /** How often a server died: each time it may have forgotten that a message had been delivered, and a run with it. */
   readonly serverDeaths: number;
+  /** Workers stand still or are cut off until leases are over: a first run that failed then cannot be noted. */
+  readonly leasesLost: boolean;
   /** The server may bring back what was settled when it is killed: such a message lives once more. nats-server 2.9 does. */
   readonly resurrects: boolean;
 }
@@ -162,10 +164,10 @@ function overspent(books: Books, rules: Rules, byNumber: RunsByNumber): Findings
 }
 
 function tooManyRuns(number: number, runs: readonly Run[], rules: Rules): string | null {
-  const { crashes, deaths, serverDeaths } = rules;
+  const { crashes, deaths, serverDeaths, leasesLost } = rules;
   const attempts = rules.attempts * (rules.resurrects ? 1 + serverDeaths : 1);
   const failed = runs.filter(({ end }) => end === "failed").length;
-  if (failed > attempts + (deaths === "workers" ? 1 : serverDeaths))
+  if (failed > attempts + (deaths === "workers" || leasesLost ? 1 : serverDeaths))
     return `${number} failed ${failed} times of ${attempts}: ${story(runs)}`;
   if (runs.length <= attempts + crashes) return null;
   return `${number} ran ${runs.length} times: ${story(runs)}`;
