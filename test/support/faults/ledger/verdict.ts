@@ -104,12 +104,9 @@ export function judge(books: Books, rules: Rules): Verdict {
   };
 }
 
-/**
- * What a server brought back of an ordered job lies there until its partition changes hands: the sweeper leaves such queues
- * alone, because a copy at the end would be out of order. That nothing is missing is judged all the same.
- */
-function staysBehind({ ordered, resurrects }: Rules): boolean {
-  return ordered && resurrects;
+/** What such a server brought back may lie there for long. That nothing is missing and nothing twice is judged all the same. */
+function staysBehind({ resurrects }: Rules): boolean {
+  return resurrects;
 }
 
 /** All zero: what a verdict has to say. */
