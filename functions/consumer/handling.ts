@@ -8,6 +8,7 @@ import type { Decision } from "../../shared/jobs/outcome.ts";
 import { BatchRun } from "./batch-run.ts";
 import type { SettledOutcome } from "./events.ts";
 import type { Parking } from "./parking.ts";
+import { deathOf, type Parting, settledEvent, spentDecision } from "./parting.ts";
 import { Run, type RunEnd, type RunSettings } from "./run.ts";
 import type { RunMark, RunRecords } from "./run-records.ts";
 import { type Running, RunningSet } from "./running-set.ts";
@@ -38,12 +39,6 @@ export interface Handled {
 interface Leaving {
   readonly outcome: SettledOutcome;
   readonly reason: string;
-}
-
-interface Left extends Leaving {
-  readonly sequence: number;
-  /** When the stream took it, milliseconds since 1970. */
-  readonly storedAtMs: number;
 }
 
 const COPY_AGAIN_MS = 1_000;
@@ -136,9 +131,7 @@ export class Handling {
       void this.giveBack({ delivery, mark: begun.mark }); // the record took its time, and the worker was told to stop
       return null;
     }
-    const reason = begun.hasCrashed ? "CRASHED" : "ATTEMPTS_SPENT";
-    const detail = begun.hasCrashed ? "the process died during its last run, or lost the message" : "";
-    void this.#finish({ delivery, mark: begun.mark }, { type: "dead", reason, detail });
+    void this.#finish({ delivery, mark: begun.mark }, spentDecision(begun.hasCrashed));
     return null;
   }
 
@@ -247,10 +240,10 @@ export class Handling {
   }
 
   /** Dead or dropped. A dead letter that cannot be stored is held and tried again: backpressure, not loss. */
-  async #finish(handled: Handled, decision: Final): Promise<void> {
-    const { delivery, mark } = handled;
+  async #finish({ delivery, mark }: Handled, decision: Final): Promise<void> {
     const { job, onEvent, log } = this.#settings;
-    const death = (): Death => this.#death(handled, decision);
+    const death = (): Death =>
+      deathOf(job, { attempt: mark.attempt, decision, diedAt: new Date(this.#settings.wallNow()) });
     for (let waitMs = COPY_AGAIN_MS; ; waitMs = Math.min(waitMs * 2, COPY_AGAIN_MAX_MS)) {
       const end = await settle(this.#settings, { delivery, decision, death });
       if (end !== "not_copied") {
@@ -283,7 +276,7 @@ export class Handling {
 
   /** Its ack is on the way and needs neither slot nor lease, so the next message may come meanwhile. */
   #acknowledge({ delivery, mark }: Handled, outcome: "done" | "parked"): void {
-    const { timestampMs: storedAtMs, streamSequence: sequence } = delivery;
+    const { timestampMs, streamSequence } = delivery;
     // Thousands of acks are under way at a time, and the callback must not keep the message: with it go the socket's buffers.
     const noted = mark.isNoted ? mark : null;
     this.#acknowledging += 1;
@@ -291,40 +284,23 @@ export class Handling {
     acknowledgeDone(this.#settings, delivery, (end) => {
       this.#acknowledging -= 1;
       if (end === "confirmed") noted?.forget();
-      this.#tell(end, { outcome, reason: "", sequence, storedAtMs });
+      this.#tell(end, { outcome, reason: "", timestampMs, streamSequence });
       this.#observer.acknowledged();
     });
   }
 
   #settled(delivery: Delivery, leaving: Leaving, end: Acknowledged | "not_copied"): void {
     if (delivery.isLost || end === "not_copied") return; // told when it was lost
-    this.#tell(end, { ...leaving, sequence: delivery.streamSequence, storedAtMs: delivery.timestampMs });
+    const { timestampMs, streamSequence } = delivery;
+    this.#tell(end, { ...leaving, timestampMs, streamSequence });
     this.#observer.left(delivery);
   }
 
-  #tell(end: Acknowledged, { outcome, reason, sequence, storedAtMs }: Left): void {
+  #tell(end: Acknowledged, parting: Parting): void {
     const { job, onEvent, wallNow } = this.#settings;
-    if (end === "unconfirmed") onEvent({ type: "ack_unconfirmed", job: job.name, outcome });
+    if (end === "unconfirmed") onEvent({ type: "ack_unconfirmed", job: job.name, outcome: parting.outcome });
     else if (end === "lease_over") onEvent({ type: "lease_over", job: job.name });
-    else {
-      const latencyMs = Math.max(0, wallNow() - storedAtMs);
-      onEvent({ type: "settled", job: job.name, outcome, reason, sequence, latencyMs });
-    }
-  }
-
-  #death({ mark }: Handled, decision: Final): Death {
-    const { job, wallNow } = this.#settings;
-    const detail = decision.type === "dead" ? decision.detail : "";
-    const diedAt = new Date(wallNow());
-    return {
-      job: job.name,
-      handler: job.handler.name,
-      reason: decision.reason,
-      detail,
-      attempts: mark.attempt.number,
-      firstRunAt: mark.attempt.firstRunAt ?? diedAt,
-      diedAt,
-    };
+    else onEvent(settledEvent(job.name, parting, wallNow()));
   }
 }
 

@@ -9,6 +9,7 @@ import { within } from "../../shared/time/within.ts";
 import { BatchCollector } from "./batch-collector.ts";
 import type { JobRunner } from "./consumer.ts";
 import { Handling, type HandlingSettings } from "./handling.ts";
+import { settledEvent } from "./parting.ts";
 import { prefetchOf } from "./prefetch.ts";
 
 /** What jobs of one process share. */
@@ -265,10 +266,10 @@ export class JobConsumer implements JobRunner {
     }
   }
 
-  #returned({ timestampMs, streamSequence: sequence }: Delivery): void {
+  #returned({ timestampMs, streamSequence }: Delivery): void {
     const { onEvent, job, wallNow } = this.#settings;
-    const latencyMs = Math.max(0, wallNow() - timestampMs);
-    onEvent({ type: "settled", job: job.name, outcome: "returned", reason: "", sequence, latencyMs });
+    const parting = { outcome: "returned", reason: "", timestampMs, streamSequence } as const;
+    onEvent(settledEvent(job.name, parting, wallNow()));
   }
 
   #left(delivery: Delivery): void {

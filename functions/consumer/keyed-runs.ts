@@ -5,6 +5,7 @@ import { type SettleSettings, settle } from "../../shared/jetstream/settle.ts";
 import { LeaseLostError } from "../../shared/jobs/errors.ts";
 import type { Decision } from "../../shared/jobs/outcome.ts";
 import type { SettledOutcome } from "./events.ts";
+import { deathOf, settledEvent, spentDecision } from "./parting.ts";
 import { Run, type RunEnd, type RunSettings } from "./run.ts";
 import type { RunMark, RunRecords } from "./run-records.ts";
 import { RunningSet } from "./running-set.ts";
@@ -125,9 +126,7 @@ export class KeyedRuns {
     if (begun.type === "early") return this.#held(begun.waitMs);
     if (begun.hasCrashed) onEvent({ type: "crashed", job: job.name });
     if (begun.type === "run") return begun.mark;
-    const reason = begun.hasCrashed ? "CRASHED" : "ATTEMPTS_SPENT";
-    const detail = begun.hasCrashed ? "the process died during its last run, or lost the message" : "";
-    return this.#finish({ delivery, mark: begun.mark }, { type: "dead", reason, detail });
+    return this.#finish({ delivery, mark: begun.mark }, spentDecision(begun.hasCrashed));
   }
 
   #isFirst(delivery: Delivery): boolean {
@@ -185,10 +184,10 @@ export class KeyedRuns {
   readonly #isGivenUp = (): boolean => this.#stopping || !this.#owner.isMine();
 
   /** Done, dropped or dead: said until the server has confirmed it. Nobody else can have the message meanwhile. */
-  async #finish(handled: Handled, decision: Final): Promise<Verdict> {
-    const { delivery, mark } = handled;
+  async #finish({ delivery, mark }: Handled, decision: Final): Promise<Verdict> {
     const { job, onEvent } = this.#settings;
-    const death = (): Death => this.#death(handled, decision);
+    const death = (): Death =>
+      deathOf(job, { attempt: mark.attempt, decision, diedAt: new Date(this.#settings.wallNow()) });
     for (let waitMs = SETTLE_AGAIN_MS; this.#owner.isMine(); waitMs = Math.min(waitMs * 2, SETTLE_AGAIN_MAX_MS)) {
       const end = await settle(this.#settings, { delivery, decision, death });
       if (end === "confirmed") {
@@ -214,22 +213,12 @@ export class KeyedRuns {
     this.#tell(delivery, OUTCOMES[decision.type], reason);
   }
 
-  #tell({ timestampMs, streamSequence: sequence }: Delivery, outcome: SettledOutcome, reason: string): void {
+  #tell({ timestampMs, streamSequence }: Delivery, outcome: SettledOutcome, reason: string): void {
     const { job, onEvent, wallNow } = this.#settings;
-    const latencyMs = Math.max(0, wallNow() - timestampMs);
-    onEvent({ type: "settled", job: job.name, outcome, reason, sequence, latencyMs });
+    onEvent(settledEvent(job.name, { outcome, reason, timestampMs, streamSequence }, wallNow()));
   }
 
   #held(forMs: number): Verdict {
     return { type: "held", untilMs: this.#settings.now() + forMs };
-  }
-
-  #death({ mark }: Handled, decision: Final): Death {
-    const { job, wallNow } = this.#settings;
-    const { reason, detail } = decision.type === "dead" ? decision : { reason: "", detail: "" };
-    const diedAt = new Date(wallNow());
-    const { number: attempts, firstRunAt } = mark.attempt;
-    const handler = job.handler.name;
-    return { job: job.name, handler, reason, detail, attempts, firstRunAt: firstRunAt ?? diedAt, diedAt };
   }
 }
