@@ -1,6 +1,6 @@
 import { keptConnection } from "../../shared/config/names.ts";
 import { deadLetterSpec } from "../../shared/config/resolve.ts";
-import { errCodeOf } from "../../shared/jetstream/api-error.ts";
+import { errCodeOf, STREAM_NOT_FOUND } from "../../shared/jetstream/api-error.ts";
 import type { Channel } from "../../shared/jetstream/channel.ts";
 import type { Connection } from "../../shared/jetstream/connect.ts";
 import { Channels } from "./channels.ts";
@@ -15,8 +15,6 @@ export interface DeadLetterStore {
   readonly connection: Connection;
   readonly stream: string;
 }
-
-const STREAM_NOT_FOUND = 10059;
 
 /** Opens the store for one command, and closes every connection that the command opened. */
 export async function withDeadLetters(

@@ -1,7 +1,7 @@
 import { createTrust } from "../../shared/choria/trust.ts";
 import { keptConnection } from "../../shared/config/names.ts";
 import { quarantineSpec } from "../../shared/config/resolve.ts";
-import { errCodeOf } from "../../shared/jetstream/api-error.ts";
+import { errCodeOf, STREAM_NOT_FOUND } from "../../shared/jetstream/api-error.ts";
 import { browse, deleteMessage, readMessage } from "../../shared/jetstream/browse.ts";
 import { type Connection, openNamed } from "../../shared/jetstream/connect.ts";
 import { publishOnce } from "../../shared/jetstream/publish-once.ts";
@@ -13,7 +13,6 @@ import { EXIT, UsageError } from "./exit.ts";
 import { preview } from "./terminal.ts";
 
 const ACK_TIMEOUT_MS = 5_000;
-const STREAM_NOT_FOUND = 10059;
 
 interface Selection {
   readonly config: string;

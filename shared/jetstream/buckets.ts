@@ -1,5 +1,5 @@
 import { type KV, type NatsConnection, StorageType } from "nats";
-import { errCodeOf } from "./api-error.ts";
+import { errCodeOf, STREAM_NOT_FOUND, unlessMissing } from "./api-error.ts";
 
 /** A key-value bucket as it should be. */
 export interface BucketSpec {
@@ -17,7 +17,6 @@ export interface BucketEntry {
   readonly storedAtMs: number;
 }
 
-const STREAM_NOT_FOUND = 10059;
 const WRONG_LAST_SEQUENCE = 10071;
 const TIMEOUT_MS = 5_000;
 
@@ -59,12 +58,8 @@ export class Bucket {
   /** The bucket, or null when there is none: for those who only look. */
   static async find(connection: NatsConnection, name: string): Promise<Bucket | null> {
     const js = connection.jetstream({ timeout: TIMEOUT_MS });
-    try {
-      await (await js.jetstreamManager()).streams.info(bucketStream(name));
-    } catch (error) {
-      if (errCodeOf(error) === STREAM_NOT_FOUND) return null;
-      throw error;
-    }
+    const jsm = await js.jetstreamManager();
+    if ((await unlessMissing(STREAM_NOT_FOUND, () => jsm.streams.info(bucketStream(name)))) === null) return null;
     return new Bucket(connection, name, await js.views.kv(name, { bindOnly: true }), null);
   }
 

@@ -1,5 +1,5 @@
 import type { ConsumerInfo, JetStreamManager } from "nats";
-import { errCodeOf } from "./api-error.ts";
+import { CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, unlessMissing } from "./api-error.ts";
 
 /** Where a job's messages wait. */
 export interface JobQueue {
@@ -30,12 +30,9 @@ export interface QueueState {
   readonly pausedUntil: Date | null;
 }
 
-const STREAM_NOT_FOUND = 10059;
-const CONSUMER_NOT_FOUND = 10014;
-
 /** What the consumers of a job say, added up; null when the stream does not exist. */
 export async function queueState(jsm: JetStreamManager, queue: JobQueue): Promise<QueueState | null> {
-  const found = await unless(STREAM_NOT_FOUND, () => consumersOf(jsm, queue));
+  const found = await unlessMissing(STREAM_NOT_FOUND, () => consumersOf(jsm, queue));
   if (found === null) return null;
   const state = added(found);
   return queue.ordered ? { ...state, pending: await notHandedOver(jsm, queue.stream, state.inFlight) } : state;
@@ -49,7 +46,7 @@ async function notHandedOver(jsm: JetStreamManager, stream: string, inFlight: nu
 
 async function consumersOf(jsm: JetStreamManager, { stream, durable, ordered }: JobQueue): Promise<ConsumerInfo[]> {
   if (!ordered) {
-    const info = await unless(CONSUMER_NOT_FOUND, () => jsm.consumers.info(stream, durable));
+    const info = await unlessMissing(CONSUMER_NOT_FOUND, () => jsm.consumers.info(stream, durable));
     return info === null ? [] : [info];
   }
   const partitions: ConsumerInfo[] = [];
@@ -78,15 +75,6 @@ function added(infos: readonly ConsumerInfo[]): QueueState {
 
 /** Messages whose subject the filter takes; null when the stream does not exist. */
 export async function countMessages(jsm: JetStreamManager, stream: string, filter: string): Promise<number | null> {
-  const info = await unless(STREAM_NOT_FOUND, () => jsm.streams.info(stream, { subjects_filter: filter }));
+  const info = await unlessMissing(STREAM_NOT_FOUND, () => jsm.streams.info(stream, { subjects_filter: filter }));
   return info === null ? null : Object.values(info.state.subjects ?? {}).reduce((total, count) => total + count, 0);
-}
-
-async function unless<T>(errCode: number, find: () => Promise<T>): Promise<T | null> {
-  try {
-    return await find();
-  } catch (error) {
-    if (errCodeOf(error) === errCode) return null;
-    throw error;
-  }
 }

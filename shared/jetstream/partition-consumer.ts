@@ -1,5 +1,5 @@
 import type { ConsumerInfo, JetStreamManager } from "nats";
-import { errCodeOf } from "./api-error.ts";
+import { CONSUMER_NOT_FOUND, errCodeOf, unlessMissing } from "./api-error.ts";
 import type { Lease } from "./lease.ts";
 import { consumerSettings } from "./topology-compare.ts";
 import { TopologyRefusedError } from "./topology-error.ts";
@@ -18,7 +18,6 @@ export interface PartitionSettings {
  */
 const ACK_WAIT_MS = 7 * 24 * 3_600_000;
 
-const CONSUMER_NOT_FOUND = 10014;
 const NOT_UNIQUE_ON_WORK_QUEUE = [10099, 10100];
 /** A former owner may thaw and make its consumer again between our deleting and our creating; not often. */
 const MOST_TRIES = 5;
@@ -119,20 +118,11 @@ async function infoOf(
   durable: string,
 ): Promise<ConsumerInfo | null> {
   if (epochOf(settings, durable) === null) return null;
-  try {
-    return await jsm.consumers.info(settings.stream, durable);
-  } catch (error) {
-    if (errCodeOf(error) === CONSUMER_NOT_FOUND) return null;
-    throw error;
-  }
+  return unlessMissing(CONSUMER_NOT_FOUND, () => jsm.consumers.info(settings.stream, durable));
 }
 
 async function remove(jsm: JetStreamManager, stream: string, durable: string): Promise<void> {
-  try {
-    await jsm.consumers.delete(stream, durable);
-  } catch (error) {
-    if (errCodeOf(error) !== CONSUMER_NOT_FOUND) throw error;
-  }
+  await unlessMissing(CONSUMER_NOT_FOUND, () => jsm.consumers.delete(stream, durable));
 }
 
 function settingsOf({ stream, filterSubject, maxAckPending }: PartitionSettings) {

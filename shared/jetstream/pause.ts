@@ -1,4 +1,4 @@
-import { errCodeOf } from "./api-error.ts";
+import { CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, unlessMissing } from "./api-error.ts";
 import { Bucket, bucketStream } from "./buckets.ts";
 import type { Connection } from "./connect.ts";
 import { featuresOf } from "./features.ts";
@@ -27,8 +27,6 @@ export type ServerPause = "paused" | "flag_only" | "no_consumer";
 const KEY_PREFIX = "pause";
 /** For the server a pause has an end. */
 const NO_END = new Date("9999-12-31T00:00:00Z");
-const STREAM_NOT_FOUND = 10059;
-const CONSUMER_NOT_FOUND = 10014;
 
 function keyOf(job: string): string {
   return `${KEY_PREFIX}.${job}`;
@@ -56,14 +54,9 @@ export async function resumeJob(connection: Connection, target: PauseTarget): Pr
 async function pauseConsumer(connection: Connection, { consumer }: PauseTarget, until: Date): Promise<ServerPause> {
   if (consumer === null || !featuresOf(connection.info?.version ?? "").consumerPause) return "flag_only";
   const jsm = await manage(connection);
-  try {
-    await jsm.consumers.pause(consumer.stream, consumer.durable, until);
-    return "paused";
-  } catch (error) {
-    const code = errCodeOf(error);
-    if (code === CONSUMER_NOT_FOUND || code === STREAM_NOT_FOUND) return "no_consumer";
-    throw error;
-  }
+  const pause = () => jsm.consumers.pause(consumer.stream, consumer.durable, until);
+  const paused = await unlessMissing(STREAM_NOT_FOUND, () => unlessMissing(CONSUMER_NOT_FOUND, pause));
+  return paused === null ? "no_consumer" : "paused";
 }
 
 /** The flag of a job, or null; an end that has passed is for the reader to judge, with `isInForce`. */

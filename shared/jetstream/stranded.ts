@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { ConsumerInfo, JetStreamManager } from "nats";
-import { errCodeOf } from "./api-error.ts";
+import { STREAM_NOT_FOUND, unlessMissing } from "./api-error.ts";
 
 /** What a work queue holds that no consumer will ever hand over. */
 export interface Stranded {
@@ -30,8 +30,6 @@ export function notOwed({ messages, owed, lastSequenceBefore, lastSequenceAfter 
 
 const BETWEEN_LOOKS_MS = 300;
 
-const STREAM_NOT_FOUND = 10059;
-
 /** Counts what is stranded in a work queue; null for a stream that keeps its messages, and where there is none. */
 export async function strandedIn(jsm: JetStreamManager, stream: string): Promise<Stranded | null> {
   if (!(await isWorkQueue(jsm, stream))) return null;
@@ -48,12 +46,8 @@ export async function strandedIn(jsm: JetStreamManager, stream: string): Promise
 }
 
 async function isWorkQueue(jsm: JetStreamManager, stream: string): Promise<boolean> {
-  try {
-    return (await jsm.streams.info(stream)).config.retention === "workqueue";
-  } catch (error) {
-    if (errCodeOf(error) === STREAM_NOT_FOUND) return false;
-    throw error;
-  }
+  const info = await unlessMissing(STREAM_NOT_FOUND, () => jsm.streams.info(stream));
+  return info?.config.retention === "workqueue";
 }
 
 interface Look {

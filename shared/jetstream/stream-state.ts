@@ -1,5 +1,5 @@
 import type { NatsConnection } from "nats";
-import { errCodeOf } from "./api-error.ts";
+import { STREAM_NOT_FOUND, unlessMissing } from "./api-error.ts";
 
 export interface StreamState {
   /** Sequence of the last message ever stored: its growth is what was stored, whatever was removed since. */
@@ -7,15 +7,9 @@ export interface StreamState {
   readonly messages: number;
 }
 
-const STREAM_NOT_FOUND = 10059;
-
 /** What a stream holds now; all zero when it does not exist (yet). */
 export async function streamState(connection: NatsConnection, stream: string): Promise<StreamState> {
-  try {
-    const { state } = await (await connection.jetstreamManager()).streams.info(stream);
-    return { lastSequence: state.last_seq, messages: state.messages };
-  } catch (error) {
-    if (errCodeOf(error) === STREAM_NOT_FOUND) return { lastSequence: 0, messages: 0 };
-    throw error;
-  }
+  const jsm = await connection.jetstreamManager();
+  const info = await unlessMissing(STREAM_NOT_FOUND, () => jsm.streams.info(stream));
+  return { lastSequence: info?.state.last_seq ?? 0, messages: info?.state.messages ?? 0 };
 }

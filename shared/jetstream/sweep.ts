@@ -1,6 +1,6 @@
 import type { ConsumerInfo, JetStreamManager } from "nats";
 import { readSpentAdvisory, type SpentAdvisory } from "./advisory.ts";
-import { errCodeOf } from "./api-error.ts";
+import { CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, unlessMissing } from "./api-error.ts";
 import { messageAt, type StoredMessage } from "./browse.ts";
 import { type Buried, bury, type SpentMessage } from "./bury.ts";
 import type { DeadLetterTarget } from "./dead-letter.ts";
@@ -132,15 +132,7 @@ async function take(
   return buried.type === "buried";
 }
 
-const CONSUMER_NOT_FOUND = 10014;
-const STREAM_NOT_FOUND = 10059;
-
-async function consumerInfo(jsm: JetStreamManager, { stream, durable }: PullConsumer): Promise<ConsumerInfo | null> {
-  try {
-    return await jsm.consumers.info(stream, durable);
-  } catch (error) {
-    const code = errCodeOf(error);
-    if (code === CONSUMER_NOT_FOUND || code === STREAM_NOT_FOUND) return null;
-    throw error;
-  }
+function consumerInfo(jsm: JetStreamManager, { stream, durable }: PullConsumer): Promise<ConsumerInfo | null> {
+  const find = () => unlessMissing(CONSUMER_NOT_FOUND, () => jsm.consumers.info(stream, durable));
+  return unlessMissing(STREAM_NOT_FOUND, find);
 }

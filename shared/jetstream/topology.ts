@@ -1,5 +1,5 @@
 import { type JetStreamManager, NatsError } from "nats";
-import { errCodeOf } from "./api-error.ts";
+import { CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, unlessMissing } from "./api-error.ts";
 import type { ConsumerSpec, StreamSpec } from "./spec.ts";
 import {
   consumerDifferences,
@@ -20,8 +20,6 @@ export type Ensured = "created" | "unchanged" | "updated";
 /** How the server's stream or consumer differs from the one wanted; "missing" when there is none. */
 export type Comparison = "missing" | readonly SettingDifference[];
 
-const STREAM_NOT_FOUND = 10059;
-const CONSUMER_NOT_FOUND = 10014;
 const SUBJECTS_OVERLAP = 10065;
 const NOT_UNIQUE_ON_WORK_QUEUE = [10099, 10100];
 
@@ -121,13 +119,4 @@ function hint(errCode: number | undefined): string {
   if (errCode === SUBJECTS_OVERLAP) return "; a subject is stored by one stream only, list them with `nats stream ls`";
   if (errCode === undefined || !NOT_UNIQUE_ON_WORK_QUEUE.includes(errCode)) return "";
   return "; another consumer already takes these messages from the work queue: remove it, or use another stream";
-}
-
-async function unlessMissing<T>(errCode: number, find: () => Promise<T>): Promise<T | null> {
-  try {
-    return await find();
-  } catch (error) {
-    if (errCodeOf(error) === errCode) return null;
-    throw error;
-  }
 }
