@@ -55,6 +55,15 @@ const PER_JOB: readonly (readonly [MetricDefinition, Read])[] = [
   [METRICS.leaseOver, ({ leaseOver }) => leaseOver],
   [METRICS.deadLetterFailed, ({ deadLetterFailed }) => deadLetterFailed],
   [METRICS.pullTroubles, ({ pullTroubles }) => pullTroubles],
+  [JOB_QUEUE_METRICS.crashed, ({ crashed }) => crashed],
+  [JOB_QUEUE_METRICS.recordsUnavailable, ({ recordsUnavailable }) => recordsUnavailable],
+  [JOB_QUEUE_METRICS.released, ({ released }) => released],
+  [JOB_QUEUE_METRICS.swept, ({ swept }) => swept],
+  [JOB_QUEUE_METRICS.requeued, ({ requeued }) => requeued],
+  [JOB_QUEUE_METRICS.sweepFailed, ({ sweepFailed }) => sweepFailed],
+  [JOB_QUEUE_METRICS.leaseRenewed, ({ leaseRenewed }) => leaseRenewed],
+  [JOB_QUEUE_METRICS.partitionsOwned, ({ partitions: { taken, released, lost } }) => taken - released - lost],
+  [JOB_QUEUE_METRICS.partitionsPaused, ({ partitions: { paused, resumed } }) => paused - resumed],
 ];
 
 function* perJob(jobs: ReadonlyMap<string, JobCounters>, read: Read): Iterable<Sample> {
