@@ -1,5 +1,6 @@
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import { JOB_HEADERS } from "../../shared/jobs/headers.ts";
+import { countIn } from "../../shared/jobs/identity.ts";
 import type { RunAttempt } from "./run-attempt.ts";
 
 /** What a copy of a message says about runs in earlier lives: it was parked. */
@@ -8,14 +9,10 @@ export function spentBefore(delivery: Delivery): {
   readonly crashes: number;
   readonly firstRunAt: string;
 } {
-  const count = (name: string): number => {
-    const text = delivery.header(name);
-    return /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  };
   const firstRunAt = delivery.header(JOB_HEADERS.firstRunAt);
   return {
-    runs: count(JOB_HEADERS.attempts),
-    crashes: count(JOB_HEADERS.crashes),
+    runs: countIn(delivery.header(JOB_HEADERS.attempts)),
+    crashes: countIn(delivery.header(JOB_HEADERS.crashes)),
     firstRunAt: Number.isNaN(Date.parse(firstRunAt)) ? "" : firstRunAt,
   };
 }

@@ -1,6 +1,7 @@
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import type { HandlerFacts } from "../../shared/jobs/definition.ts";
 import { JOB_HEADERS } from "../../shared/jobs/headers.ts";
+import { placeText } from "../../shared/jobs/identity.ts";
 import type { JobMessage, MessageHeaders } from "../../shared/jobs/message.ts";
 
 /** A stored message: a delivery, or in the test kit one that never was in a stream. */
@@ -11,12 +12,12 @@ export type StoredInput = Pick<
 
 /**
  * The id outputs are keyed by. A copy that was parked or replayed has an id of its own and names that of the first; a
- * message without any is named by its place and time: a stream that is made anew counts from 1 again, and its first
- * messages would be taken for copies of the old ones.
+ * message without any is named by its place.
  */
 export function inputId(input: StoredInput): string {
   const stored = input.header(JOB_HEADERS.id) || input.header("Nats-Msg-Id");
-  return stored === "" ? `${input.stream}:${input.streamSequence}:${input.timestampMs}` : stored;
+  if (stored !== "") return stored;
+  return placeText({ stream: input.stream, sequence: input.streamSequence, storedAtMs: input.timestampMs });
 }
 
 /** What the messages of an ordered job must not overtake each other in. A `key` that fails leaves the sender. */

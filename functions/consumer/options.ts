@@ -5,6 +5,7 @@ import { readAdapterOutput } from "../../shared/choria/output.ts";
 import type { ResolvedFiles } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import { type Connection, openNamed } from "../../shared/jetstream/connect.ts";
+import { workerId } from "../../shared/jetstream/reports.ts";
 import type { Logger } from "../../shared/telemetry/log.ts";
 import { importHandlers, type LoadHandler } from "./load-handlers.ts";
 import type { OpenJobsOptions } from "./open-jobs.ts";
@@ -34,7 +35,7 @@ export function consumerOptions({ path, config, resolved }: ConsumerConfig, choi
 
 /** Of this process, unlike any other's: a restart is a new worker. */
 function workerName(): string {
-  return `${hostname().replace(/[^A-Za-z0-9_-]/g, "-")}-${process.pid}-${randomBytes(4).toString("hex")}`;
+  return workerId(hostname(), process.pid, randomBytes(4).toString("hex"));
 }
 
 /** The payload out of go-choria's adapter envelope; any other body as it is. */

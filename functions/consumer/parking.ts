@@ -2,6 +2,7 @@ import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import { type DelayedTarget, postpone } from "../../shared/jetstream/parking.ts";
 import type { ServerClock } from "../../shared/jetstream/server-clock.ts";
 import { JOB_HEADERS } from "../../shared/jobs/headers.ts";
+import { countIn } from "../../shared/jobs/identity.ts";
 import { inputId } from "./message.ts";
 import type { RunAttempt } from "./run-attempt.ts";
 
@@ -40,7 +41,7 @@ export class Parking {
   park(delivery: Delivery, parked: Parked): Promise<boolean> {
     const { job, target, clock } = this.#settings;
     const base = inputId(delivery);
-    const parks = countOf(delivery) + 1;
+    const parks = countIn(delivery.header(JOB_HEADERS.parks)) + 1;
     return postpone(target, {
       job,
       stream: delivery.stream,
@@ -51,11 +52,6 @@ export class Parking {
       body: delivery.data,
     });
   }
-}
-
-function countOf(delivery: Delivery): number {
-  const text = delivery.header(JOB_HEADERS.parks);
-  return /^\d{1,9}$/.test(text) ? Number(text) : 0;
 }
 
 const REPLACED = new Set<string>([

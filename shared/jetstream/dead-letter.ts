@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { DEAD_HEADERS, JOB_HEADERS } from "../jobs/headers.ts";
+import { placeText } from "../jobs/identity.ts";
 import { readMessage } from "./browse.ts";
 import { headerText } from "./header-text.ts";
 import { type Publication, type PublishChannel, publishOnce } from "./publish-once.ts";
@@ -89,7 +90,7 @@ function originOf(message: DeadMessage): string {
 }
 
 function placeOf({ stream, streamSequence, timestampMs }: DeadMessage): string {
-  return `${stream}:${streamSequence}:${timestampMs}`;
+  return placeText({ stream, sequence: streamSequence, storedAtMs: timestampMs });
 }
 
 /** Where a message says by itself which it was, somebody else may say the same: the letter that is there is looked at. */

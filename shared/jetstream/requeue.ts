@@ -1,4 +1,5 @@
 import { JOB_HEADERS } from "../jobs/headers.ts";
+import { placeText } from "../jobs/identity.ts";
 import type { StoredMessage } from "./browse.ts";
 import { type PublishChannel, publishOnce } from "./publish-once.ts";
 import { removeStored } from "./remove.ts";
@@ -12,7 +13,7 @@ export type Requeued = { readonly type: "requeued" } | { readonly type: "failed"
  */
 export async function requeue(channel: PublishChannel, stream: string, message: StoredMessage): Promise<Requeued> {
   const { sequence, subject, data, storedAt } = message;
-  const place = `${stream}:${sequence}:${storedAt.getTime()}`;
+  const place = placeText({ stream, sequence, storedAtMs: storedAt.getTime() });
   const base = message.header(JOB_HEADERS.id) || message.header("Nats-Msg-Id") || place;
   const from = message.header(JOB_HEADERS.requeuedFrom) || place;
   const kept = message.headers().filter(([name]) => name !== JOB_HEADERS.id && name !== JOB_HEADERS.requeuedFrom);

@@ -1,7 +1,7 @@
 import { suggestName } from "../../../shared/config/nearest.ts";
-import { consumerSpec, streamSpec } from "../../../shared/config/resolve.ts";
 import type { Config, JobConfig } from "../../../shared/config/schema.ts";
 import type { JobQueue } from "../../../shared/jetstream/job-queue.ts";
+import { jobQueueOf } from "../../consumer/queue-watch.ts";
 import { UsageError } from "../exit.ts";
 
 /** A job of the configuration, and where it is on the server. */
@@ -28,13 +28,11 @@ export function chooseJob(config: Config, name: string): ChosenJob {
   if (job === undefined || stream === undefined) {
     throw new UsageError(`there is no job "${name}": ${suggestName(name, Object.keys(config.jobs))}`);
   }
-  const { durable, filterSubject, stream: streamName } = consumerSpec(config, name);
-  const filter = filterSubject ?? streamSpec(config, job.stream).subjects[0] ?? ">";
   return {
     name,
     config: job,
     connection: stream.connection,
-    queue: { stream: streamName, durable, ordered: job.order !== undefined, filter },
+    queue: jobQueueOf(config, name),
     isWorkQueue: stream.retention === "workqueue",
     does: job.handler === undefined ? `sink ${job.sink ?? ""}` : `handler ${job.handler}`,
   };
