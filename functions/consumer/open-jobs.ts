@@ -1,15 +1,10 @@
 import PQueue from "p-queue";
-import { jobConnections, keptConnection, streamName } from "../../shared/config/names.ts";
-import { consumerSpec, deadLetterSpec, delayedConsumerSpec, streamSpec } from "../../shared/config/resolve.ts";
+import { streamName } from "../../shared/config/names.ts";
+import { delayedConsumerSpec } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import { type Backlog, backlogOf } from "../../shared/jetstream/backlog.ts";
 import type { Connection } from "../../shared/jetstream/connect.ts";
 import type { DeadLetterTarget } from "../../shared/jetstream/dead-letter.ts";
-import { featureNeeds, requireFeatures } from "../../shared/jetstream/features.ts";
-import { manage } from "../../shared/jetstream/manager.ts";
-import type { StreamSpec } from "../../shared/jetstream/spec.ts";
-import { ensureConsumer, ensureStream } from "../../shared/jetstream/topology.ts";
-import { jetStreamSink } from "../../shared/sinks/jetstream.ts";
 import type { Sink } from "../../shared/sinks/sink.ts";
 import { isPlainSubject, subjectCovers } from "../../shared/subjects/overlap.ts";
 import { compileTemplate } from "../../shared/subjects/template.ts";
@@ -17,11 +12,11 @@ import type { Logger } from "../../shared/telemetry/log.ts";
 import { WorkerConnections } from "./connections.ts";
 import type { Consumer, JobRunner } from "./consumer.ts";
 import type { JobObserver } from "./events.ts";
-import { guardSink } from "./guard-sink.ts";
 import type { Job } from "./job.ts";
 import { JobConsumer, type JobConsumerSettings } from "./job-consumer.ts";
 import { LoopLag } from "./loop-lag.ts";
 import { type Order, openOrder } from "./open-order.ts";
+import { checkServers, connectionOf, ensureTopology, openDeadLetters, openSinks } from "./open-surroundings.ts";
 import { OrderedConsumer } from "./ordered-consumer.ts";
 import { Parking } from "./parking.ts";
 import type { PausableJobs } from "./pauses.ts";
@@ -47,6 +42,9 @@ export interface OpenJobsOptions extends JobChoice {
 interface Opened extends Omit<JobConsumerSettings, "mode" | "onEvent"> {
   /** Null: messages of the job run in any order. */
   readonly order: Order | null;
+  /** What workers share beside the job's queue. */
+  readonly state: QueueState;
+  readonly isWorkQueue: boolean;
 }
 
 /** What a worker or a drain runs, all of which must be stopped. */
@@ -117,22 +115,17 @@ export class OpenJobs {
 
   /** The opened jobs' queues, for those who look how deep they are. */
   get queues(): readonly WatchedQueue[] {
-    return this.jobs.flatMap(({ name }) => {
-      const state = this.states.get(this.connectionOf(name));
-      if (state === undefined) return [];
-      const { retention } = this.#config.streams[this.#config.jobs[name]?.stream ?? ""] ?? {};
-      const serverNow = () => state.clock.now();
-      const queue = jobQueueOf(this.#config, name);
-      const { connection } = state.channel;
-      return [{ job: name, connection, queue, isWorkQueue: retention === "workqueue", serverNow }];
+    return this.#opened.map(({ job, connection, state, isWorkQueue }) => {
+      const queue = jobQueueOf(this.#config, job.name);
+      return { job: job.name, connection, queue, isWorkQueue, serverNow: () => state.clock.now() };
     });
   }
 
   /** The opened jobs whose queues are on each connection. */
   get pausable(): readonly PausableJobs[] {
     return [...this.states.values()].map((state) => {
-      const here = this.jobs.filter(({ name }) => this.connectionOf(name) === state.connection);
-      return { state, jobs: new Set(here.map(({ name }) => name)), wallNow: Date.now };
+      const here = this.#opened.filter((opened) => opened.state === state);
+      return { state, jobs: new Set(here.map(({ job }) => job.name)), wallNow: Date.now };
     });
   }
 
@@ -145,11 +138,9 @@ export class OpenJobs {
     const jobs = this.#opened.map((settings) =>
       this.#attached(settings.connection, consumerOf({ ...settings, mode, onEvent })),
     );
-    const releasers = this.#opened.flatMap(({ job, connection }) => {
-      const state = this.states.get(this.connectionOf(job.name));
-      if (state === undefined) return [];
-      return [this.#attached(connection, this.#releaser(state, { job: job.name, mode, onEvent }))];
-    });
+    const releasers = this.#opened.map(({ job, connection, state }) =>
+      this.#attached(connection, this.#releaser(state, { job: job.name, mode, onEvent })),
+    );
     return { jobs, all: [...jobs, ...releasers] };
   }
 
@@ -224,7 +215,8 @@ interface Parts {
 async function openJob(parts: Parts, job: Job): Promise<Opened> {
   const { options, states, sinks, deadLetters, gate, lag } = parts;
   const { config, unwrap, log, worker } = options;
-  const state = states.get(connectionOf(config, config.jobs[job.name]?.stream ?? ""));
+  const entry = config.jobs[job.name]?.stream ?? "";
+  const state = states.get(connectionOf(config, entry));
   if (state === undefined) throw new RangeError(`job "${job.name}" has no connection`);
   const { name, crashes, retry, parkAfterMs: afterMs } = job;
   const limits = { attempts: retry.attempts, crashes };
@@ -232,6 +224,8 @@ async function openJob(parts: Parts, job: Job): Promise<Opened> {
     ...state.channel,
     job,
     order: await openOrder(config, job, state, worker),
+    state,
+    isWorkQueue: config.streams[entry]?.retention === "workqueue",
     sinks,
     unwrap,
     deadLetters,
@@ -264,66 +258,4 @@ function readerOf(config: Config, { connection, stream, subject }: Place): strin
     if (source.retention === "workqueue" && isPlainSubject(subject) && subjectCovers(filter, subject)) return name;
   }
   return null;
-}
-
-async function openSinks(
-  { config, apply, worker }: OpenJobsOptions,
-  connections: WorkerConnections,
-): Promise<ReadonlyMap<string, Sink>> {
-  const opened = Object.entries(config.sinks).map(async ([name, { to }]): Promise<[string, Sink]> => {
-    const subject = compileTemplate(config.streams[to]?.subject ?? "");
-    const channel = await connections.get(connectionOf(config, to));
-    const sink = jetStreamSink(channel, { name, stream: streamName(config, to), subject });
-    return [name, await guardSink(sink, { config, apply, channel, worker })];
-  });
-  return new Map(await Promise.all(opened));
-}
-
-async function openDeadLetters(config: Config, connections: WorkerConnections): Promise<DeadLetterTarget> {
-  const { name } = deadLetterSpec(config);
-  return {
-    channel: await connections.get(keptConnection(config, "deadLetters") ?? ""),
-    stream: name,
-    subjectPrefix: name,
-  };
-}
-
-/** Throws `ServerTooOldError`; what an old server does without is said once. */
-async function checkServers(
-  { config, log }: OpenJobsOptions,
-  jobs: readonly Job[],
-  connections: WorkerConnections,
-): Promise<void> {
-  const names = jobs.map(({ name }) => name);
-  for (const name of jobConnections(config, names)) {
-    const { connection } = await connections.get(name);
-    const version = connection.info?.version ?? "";
-    requireFeatures(featureNeeds(config, name), version, ({ text }) => log.info({ connection: name }, text));
-  }
-}
-
-/** The streams the jobs read, those sinks write to, the dead letters; then a durable consumer for each job. */
-async function ensureTopology(
-  { config, apply }: OpenJobsOptions,
-  jobs: readonly Job[],
-  connections: WorkerConnections,
-): Promise<void> {
-  const read = jobs.map(({ name }) => config.jobs[name]?.stream ?? "");
-  const written = Object.values(config.sinks).map(({ to }) => to);
-  const streams: [connection: string, spec: StreamSpec][] = [...new Set([...read, ...written])].map((name) => [
-    connectionOf(config, name),
-    streamSpec(config, name),
-  ]);
-  streams.push([keptConnection(config, "deadLetters") ?? "", deadLetterSpec(config)]);
-  const managerOf = async (name: string) => manage((await connections.get(name)).connection);
-  for (const [connection, spec] of streams) await ensureStream(await managerOf(connection), spec, { apply });
-  for (const { name } of jobs) {
-    if (config.jobs[name]?.order !== undefined) continue; // its partitions' owners make their own
-    const jsm = await managerOf(connectionOf(config, config.jobs[name]?.stream ?? ""));
-    await ensureConsumer(jsm, consumerSpec(config, name), { apply });
-  }
-}
-
-function connectionOf(config: Config, stream: string): string {
-  return config.streams[stream]?.connection ?? "";
 }
