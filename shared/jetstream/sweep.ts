@@ -35,7 +35,7 @@ export type SweepEvent =
   | { readonly type: "swept"; readonly job: string; readonly reason: string; readonly by: FoundBy }
   /** A message that lay in its queue, unseen by its consumer, was put back at the end of it. */
   | { readonly type: "requeued"; readonly job: string }
-  /** Something was left for the next sweep. */
+  /** Something was left for the next sweep. `what`: the job it was about, or the consumer of advisories. */
   | { readonly type: "sweep_failed"; readonly what: string; readonly detail: string };
 
 export interface SweepSettings {
@@ -111,7 +111,12 @@ async function putBack(
 ): Promise<void> {
   const result = await requeue(channel, stream, message);
   if (result.type === "requeued") settings.onEvent({ type: "requeued", job });
-  else settings.onEvent({ type: "sweep_failed", what: `${job}: ${stream}:${message.sequence}`, detail: result.detail });
+  else settings.onEvent(left({ job, stream, message }, result.detail));
+}
+
+/** The message is named in the detail: `what` becomes a label of a metric, which one message must not be. */
+function left({ job, stream, message }: Pick<SpentMessage, "job" | "stream" | "message">, detail: string): SweepEvent {
+  return { type: "sweep_failed", what: job, detail: `${stream}:${message.sequence}: ${detail}` };
 }
 
 function place({ job, stream, isWorkQueue }: SweptJob): Pick<SpentMessage, "job" | "stream" | "remove"> {
@@ -123,12 +128,9 @@ async function take(
   spent: SpentMessage,
   { by, settings }: { readonly by: FoundBy; readonly settings: SweepSettings },
 ): Promise<boolean> {
-  const { job, stream, message } = spent;
   const buried: Buried = await bury(channel, deadLetters, spent);
-  if (buried.type === "buried") settings.onEvent({ type: "swept", job, reason: buried.reason, by });
-  else {
-    settings.onEvent({ type: "sweep_failed", what: `${job}: ${stream}:${message.sequence}`, detail: buried.detail });
-  }
+  if (buried.type === "buried") settings.onEvent({ type: "swept", job: spent.job, reason: buried.reason, by });
+  else settings.onEvent(left(spent, buried.detail));
   return buried.type === "buried";
 }
 
