@@ -36,7 +36,7 @@ export async function openOrder(config: Config, job: Job, state: QueueState, wor
     leaseMs: order.lease,
     filterSubjects: partitionFilters(compileTemplate(config.streams[stream]?.subject ?? "")) ?? [],
     stateBucket: state.state.name,
-    presence: new Presence(connection, state.workers, { topic: `order.${job.name}`, worker }),
+    presence: new Presence(state.workers, { topic: `order.${job.name}`, worker }),
     worker,
     host: hostname(),
     messagesLeft: async () => (await streamState(connection, job.stream)).messages,

@@ -17,6 +17,13 @@ export interface BucketEntry {
   readonly storedAtMs: number;
 }
 
+interface SubjectsReply {
+  /** Of subjects; an answer holds the first 100,000 from its offset. */
+  readonly total?: number;
+  readonly state?: { readonly subjects?: Readonly<Record<string, number>> };
+  readonly error?: { readonly description?: string };
+}
+
 const WRONG_LAST_SEQUENCE = 10071;
 const TIMEOUT_MS = 5_000;
 
@@ -74,6 +81,25 @@ export class Bucket {
     return { text: entry.string(), revision: entry.revision, storedAtMs: entry.created.getTime() };
   }
 
+  /**
+   * The keys that are there and match, a key with a marker among them. Asked as counts, since the client's own listing waits
+   * for ever for an entry that is removed while it reads.
+   */
+  async keys(pattern = ">"): Promise<readonly string[]> {
+    const prefix = `$KV.${this.name}.`;
+    const keys: string[] = [];
+    for (;;) {
+      const request = JSON.stringify({ subjects_filter: `${prefix}${pattern}`, offset: keys.length });
+      const subject = `$JS.API.STREAM.INFO.${bucketStream(this.name)}`;
+      const reply = await this.#connection.request(subject, request, { timeout: TIMEOUT_MS });
+      const { total = 0, state, error } = reply.json<SubjectsReply>();
+      if (error !== undefined) throw new Error(`bucket ${this.name}: ${error.description}`);
+      const page = Object.keys(state?.subjects ?? {});
+      keys.push(...page.map((found) => found.slice(prefix.length)));
+      if (page.length === 0 || keys.length >= total) return keys;
+    }
+  }
+
   /** Writes over whatever is there; resolves with the revision. */
   put(key: string, text: string): Promise<number> {
     return this.#kv.put(key, text);
@@ -108,7 +134,9 @@ export class Bucket {
     const found = revision ?? (await this.get(key))?.revision;
     if (found === undefined) return;
     const request = JSON.stringify({ seq: found, no_erase: true });
-    await this.#connection.request(`$JS.API.STREAM.MSG.DELETE.KV_${this.name}`, request, { timeout: TIMEOUT_MS });
+    await this.#connection.request(`$JS.API.STREAM.MSG.DELETE.${bucketStream(this.name)}`, request, {
+      timeout: TIMEOUT_MS,
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 import { CONSUMER_NOT_FOUND, STREAM_NOT_FOUND, unlessMissing } from "./api-error.ts";
-import { Bucket, bucketStream } from "./buckets.ts";
+import { Bucket } from "./buckets.ts";
 import type { Connection } from "./connect.ts";
 import { featuresOf } from "./features.ts";
 import { manage } from "./manager.ts";
@@ -69,10 +69,7 @@ export async function readPause(bucket: Bucket, job: string): Promise<Pause | nu
 export async function readPauses(connection: Connection, bucketName: string): Promise<ReadonlyMap<string, Pause>> {
   const bucket = await Bucket.find(connection, bucketName);
   if (bucket === null) return new Map();
-  const jsm = await manage(connection);
-  const prefix = `$KV.${bucketName}.${KEY_PREFIX}.`;
-  const { state } = await jsm.streams.info(bucketStream(bucketName), { subjects_filter: `${prefix}*` });
-  const jobs = Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefix.length));
+  const jobs = (await bucket.keys(keyOf("*"))).map((key) => key.slice(keyOf("").length));
   const pauses = await Promise.all(jobs.map(async (job) => [job, await readPause(bucket, job)] as const));
   return new Map(pauses.flatMap(([job, pause]) => (pause === null ? [] : [[job, pause]])));
 }

@@ -1,10 +1,4 @@
-import type { NatsConnection } from "nats";
 import type { Bucket } from "./buckets.ts";
-
-interface StreamInfo {
-  readonly state?: { readonly subjects?: Readonly<Record<string, number>> };
-  readonly error?: { readonly description?: string };
-}
 
 interface Heard {
   readonly revision: number;
@@ -12,22 +6,18 @@ interface Heard {
   readonly atMs: number;
 }
 
-const TIMEOUT_MS = 2_000;
-
 /**
  * Which workers do the same work. Each writes now and then that it lives; one is alive while what it wrote changes, by the
  * clock of whoever looks.
  */
 export class Presence {
-  readonly #connection: NatsConnection;
   readonly #bucket: Bucket;
   /** As `order.<job>`. */
   readonly #topic: string;
   readonly #worker: string;
   readonly #heard = new Map<string, Heard>();
 
-  constructor(connection: NatsConnection, bucket: Bucket, { topic, worker }: { topic: string; worker: string }) {
-    this.#connection = connection;
+  constructor(bucket: Bucket, { topic, worker }: { topic: string; worker: string }) {
     this.#bucket = bucket;
     this.#topic = topic;
     this.#worker = worker;
@@ -45,20 +35,11 @@ export class Presence {
 
   /** Those who have written within `withinMs`. One seen for the first time counts as alive. Rejects as `announce`. */
   async alive(withinMs: number, nowMs: number): Promise<readonly string[]> {
-    const workers = await this.#listed();
+    const prefix = `${this.#topic}.`;
+    const workers = (await this.#bucket.keys(`${prefix}*`)).map((key) => key.slice(prefix.length));
     for (const known of this.#heard.keys()) if (!workers.includes(known)) this.#heard.delete(known);
     await Promise.all(workers.map((worker) => this.#hear(worker, nowMs)));
     return workers.filter((worker) => nowMs - (this.#heard.get(worker)?.atMs ?? Number.NEGATIVE_INFINITY) < withinMs);
-  }
-
-  async #listed(): Promise<readonly string[]> {
-    const prefix = `$KV.${this.#bucket.name}.${this.#topic}.`;
-    const request = JSON.stringify({ subjects_filter: `${prefix}*` });
-    const subject = `$JS.API.STREAM.INFO.KV_${this.#bucket.name}`;
-    const reply = await this.#connection.request(subject, request, { timeout: TIMEOUT_MS });
-    const { state, error } = reply.json<StreamInfo>();
-    if (error !== undefined) throw new Error(`bucket ${this.#bucket.name}: ${error.description}`);
-    return Object.keys(state?.subjects ?? {}).map((key) => key.slice(prefix.length));
   }
 
   async #hear(worker: string, nowMs: number): Promise<void> {

@@ -107,9 +107,7 @@ function recentCounts(before: JobReport | null, { at, startedAt, settled, latenc
 
 /** Every worker's reports, by job and worker; what cannot be read as one is left out. */
 export async function readReports(bucket: Bucket): Promise<readonly PublishedReport[]> {
-  const keys: string[] = [];
-  for await (const key of await bucket.kv.keys()) keys.push(key);
-  const reports = await Promise.all(keys.map((key) => readReport(bucket, key)));
+  const reports = await Promise.all((await bucket.keys()).map((key) => readReport(bucket, key)));
   return reports.flatMap((report) => (report === null ? [] : [report]));
 }
 

@@ -13,9 +13,23 @@ export async function eventually<T>(
 ): Promise<T> {
   for (const deadline = Date.now() + timeoutMs; ; await wait(POLL_EVERY_MS)) {
     try {
-      return await assertion();
+      return await within(deadline + timeoutMs - Date.now(), assertion);
     } catch (error) {
       if (Date.now() > deadline) throw error;
     }
+  }
+}
+
+/** One try that never ends has to fail here, by its name, and not as a file that ran out of time. */
+async function within<T>(ms: number, assertion: () => T | Promise<T>): Promise<T> {
+  const ended = new AbortController();
+  const late = wait(ms, undefined, { signal: ended.signal }).then(() => {
+    throw new Error(`what is waited for neither passed nor failed in ${ms} ms`);
+  });
+  try {
+    return await Promise.race([assertion(), late]);
+  } finally {
+    ended.abort();
+    late.catch(() => {});
   }
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Worker } from "../../../functions/consumer/worker.ts";
+import { Bucket } from "../../../shared/jetstream/buckets.ts";
 import { defineHandler, type JobContext, type JobHandler, type JobMessage } from "../../../shared/jobs/handler.ts";
 import { type Outcome, retry, retryAfter, snooze } from "../../../shared/jobs/outcome.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -28,12 +29,7 @@ async function setup(t: TestContext, run: Run, job = RETRY) {
     t.after(() => worker.stop(1_000));
     return worker;
   };
-  const records = async () => {
-    const kv = await bench.connection.jetstream().views.kv("CHORIA_RUNS");
-    const keys: string[] = [];
-    for await (const key of await kv.keys()) keys.push(key);
-    return keys;
-  };
+  const records = async () => (await Bucket.find(bench.connection, "CHORIA_RUNS"))?.keys() ?? [];
   const deadHeaders = async () => (await bench.jsm.streams.getMessage("CHORIA_DEAD", { seq: 1 })).header;
   return { ...bench, start, attempts, records, deadHeaders };
 }
