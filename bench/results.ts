@@ -1,5 +1,5 @@
-import type { Measured } from "./measure.ts";
 import type { MemoryUse } from "./jobs/memory.ts";
+import type { Measured } from "./measure.ts";
 
 export interface Machine {
   readonly cpu: string;

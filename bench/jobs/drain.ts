@@ -1,7 +1,7 @@
 import { drainOnce } from "../../functions/consumer/drain.ts";
 import { OpenJobs } from "../../functions/consumer/open-jobs.ts";
-import { type BenchQueue, workerOptions } from "./options.ts";
 import type { Waits } from "./idle.ts";
+import { type BenchQueue, workerOptions } from "./options.ts";
 
 /** How long draining an empty queue takes, each time over jobs that were just opened, as in a function that starts. */
 export async function emptyDrains(queue: BenchQueue, count: number): Promise<Waits> {

@@ -1,5 +1,5 @@
-import { connect, type NatsConnection } from "nats";
 import { setTimeout as wait } from "node:timers/promises";
+import { connect, type NatsConnection } from "nats";
 import { runWorker } from "../../functions/consumer/service.ts";
 import { pullAndConfirm } from "../floor-worker.ts";
 import { type BenchQueue, workerOptions } from "./options.ts";

@@ -1,7 +1,7 @@
-import type * as z from "zod";
 import { stringify } from "yaml";
-import { consumerOptions } from "../../functions/consumer/options.ts";
+import type * as z from "zod";
 import type { OpenJobsOptions } from "../../functions/consumer/open-jobs.ts";
+import { consumerOptions } from "../../functions/consumer/options.ts";
 import { parseConfig } from "../../shared/config/load.ts";
 import { consumerSpec, streamSpec } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";

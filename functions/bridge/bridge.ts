@@ -8,11 +8,11 @@ import { compileTemplate } from "../../shared/subjects/template.ts";
 import type { Readiness } from "../../shared/telemetry/http.ts";
 import type { Logger } from "../../shared/telemetry/log.ts";
 import { within } from "../../shared/time/within.ts";
-import { Connections } from "./connections.ts";
 import { type BridgeCounters, createCounters } from "./accounting/counters.ts";
+import { RejectionLog } from "./accounting/rejection-log.ts";
+import { Connections } from "./connections.ts";
 import { type Arrival, Hand, Ingest } from "./ingest.ts";
 import { Lanes } from "./lanes.ts";
-import { RejectionLog } from "./accounting/rejection-log.ts";
 import { store, type Target } from "./store.ts";
 
 /** Everything the bridge needs from outside. */

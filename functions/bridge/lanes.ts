@@ -2,10 +2,10 @@ import { keptConnection } from "../../shared/config/names.ts";
 import { quarantineSpec, streamSpec } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import { Lane, type LaneClock, type LaneObserver } from "../../shared/jetstream/lane.ts";
-import type { Connections } from "./connections.ts";
 import { type BridgeCounters, count, type QuarantineCounters } from "./accounting/counters.ts";
-import { Quarantine } from "./quarantine/quarantine.ts";
 import type { RejectionLog } from "./accounting/rejection-log.ts";
+import type { Connections } from "./connections.ts";
+import { Quarantine } from "./quarantine/quarantine.ts";
 
 const ACK_TIMEOUT_MS = 5_000;
 /** Its own, small: rejected messages take nothing from accepted ones. */

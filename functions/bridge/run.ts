@@ -12,8 +12,8 @@ import { startTelemetry, type TelemetryServer } from "../../shared/telemetry/htt
 import type { Logger } from "../../shared/telemetry/log.ts";
 import { BRIDGE_METRICS } from "../../shared/telemetry/metrics.ts";
 import { exposeLatency, observerOf } from "../../shared/telemetry/registry.ts";
-import { Bridge, type StopReport } from "./bridge.ts";
 import { exposeBridge } from "./accounting/metrics.ts";
+import { Bridge, type StopReport } from "./bridge.ts";
 
 export interface BridgeService {
   readonly bridge: Bridge;

@@ -1,6 +1,6 @@
 import { createLogger, type Logger } from "../../shared/telemetry/log.ts";
 import { type BridgeService, runBridge } from "../bridge/run.ts";
-import { openConfigFile, type OpenConfig } from "./config-file.ts";
+import { type OpenConfig, openConfigFile } from "./config-file.ts";
 import type { RegisterCommand } from "./context.ts";
 import { EXIT } from "./exit.ts";
 import { firstSignal } from "./signals.ts";

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { stringify } from "yaml";
+import { effectiveConfig } from "../../shared/config/effective.ts";
 import { parseConfig } from "../../shared/config/load.ts";
 import type { Environment } from "../../shared/config/parse/interpolate.ts";
 import { ConfigError, describeProblem } from "../../shared/config/problem.ts";
 import { configurationReference } from "../../shared/config/reference.ts";
-import { effectiveConfig } from "../../shared/config/effective.ts";
 import { openConfigFile, readConfigFile } from "./config-file.ts";
 import type { CliContext } from "./context.ts";
 import { EXIT } from "./exit.ts";

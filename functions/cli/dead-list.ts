@@ -1,9 +1,9 @@
-import { createWriteStream } from "node:fs";
 import { once } from "node:events";
+import { createWriteStream } from "node:fs";
 import type { Writable } from "node:stream";
 import { readMessage } from "../../shared/jetstream/browse.ts";
 import { type DeadLetter, readDeadLetter } from "../../shared/jetstream/dead-letters.ts";
-import { type Chosen, select, type Selection } from "./dead-selection.ts";
+import { type Chosen, type Selection, select } from "./dead-selection.ts";
 import type { DeadLetterStore } from "./dead-store.ts";
 import { EXIT } from "./exit.ts";
 import { Lines, preview, printable } from "./terminal.ts";

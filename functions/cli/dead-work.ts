@@ -3,7 +3,7 @@ import { Window } from "../../shared/jetstream/window.ts";
 import { AuditTrail, openAudit } from "./audit-trail.ts";
 import { reportMissing } from "./dead-list.ts";
 import { DeadReport } from "./dead-report.ts";
-import { checkChosen, type Chosen, select } from "./dead-selection.ts";
+import { type Chosen, checkChosen, select } from "./dead-selection.ts";
 import type { DeadLetterStore } from "./dead-store.ts";
 import { firstSignal } from "./signals.ts";
 

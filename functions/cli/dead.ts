@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { age, positiveCount } from "./arguments.ts";
+import { openConfigFile } from "./config-file.ts";
 import type { CliContext } from "./context.ts";
 import { dropAll } from "./dead-drop.ts";
 import { exportAll, list, show } from "./dead-list.ts";
@@ -7,7 +8,6 @@ import { type ReplayArguments, replayAll } from "./dead-replay.ts";
 import { type Selection, sequenceOf } from "./dead-selection.ts";
 import { withDeadLetters } from "./dead-store.ts";
 import type { Acting } from "./dead-work.ts";
-import { openConfigFile } from "./config-file.ts";
 
 interface Reading extends Selection {
   readonly config: string;

@@ -6,8 +6,8 @@ import { browse, deleteMessage, readMessage } from "../../shared/jetstream/brows
 import { type Connection, openNamed } from "../../shared/jetstream/connect.ts";
 import { publishOnce } from "../../shared/jetstream/publish-once.ts";
 import { ReplyInbox } from "../../shared/jetstream/replies.ts";
-import { type Quarantined, readQuarantined, type ReplayResult, replay } from "../bridge/quarantine/replay.ts";
-import { openConfigFile, type OpenConfig } from "./config-file.ts";
+import { type Quarantined, type ReplayResult, readQuarantined, replay } from "../bridge/quarantine/replay.ts";
+import { type OpenConfig, openConfigFile } from "./config-file.ts";
 import type { RegisterCommand } from "./context.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { preview } from "./terminal.ts";

@@ -8,8 +8,8 @@ import {
   delayedConsumerSpec,
   delayedSpec,
   quarantineSpec,
-  sweeperConsumerSpec,
   streamSpec,
+  sweeperConsumerSpec,
 } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import { type Connection, openNamed } from "../../shared/jetstream/connect.ts";

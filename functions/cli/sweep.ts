@@ -4,7 +4,7 @@ import { type Stranded, strandedIn } from "../../shared/jetstream/stranded.ts";
 import type { SweepEvent } from "../../shared/jetstream/sweep.ts";
 import { Sweeper } from "../consumer/sweeper.ts";
 import { Channels } from "./channels.ts";
-import { openConfigFile, type OpenConfig } from "./config-file.ts";
+import { type OpenConfig, openConfigFile } from "./config-file.ts";
 import type { RegisterCommand } from "./context.ts";
 import { EXIT } from "./exit.ts";
 

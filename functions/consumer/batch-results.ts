@@ -1,6 +1,6 @@
+import { BadOutcomeError } from "../../shared/jobs/errors.ts";
 import type { JobMessage } from "../../shared/jobs/message.ts";
 import { isObject, nameOf } from "../../shared/jobs/read-outcome.ts";
-import { BadOutcomeError } from "../../shared/jobs/errors.ts";
 
 /** What the run of a batch said, by message; and what it said that is about none of them. */
 export interface BatchResults {

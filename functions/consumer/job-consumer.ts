@@ -1,5 +1,5 @@
-import PQueue from "p-queue";
 import { setTimeout as pause } from "node:timers/promises";
+import PQueue from "p-queue";
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import { Fifo } from "../../shared/jetstream/fifo.ts";
 import { Leases } from "../../shared/jetstream/leases.ts";

@@ -1,14 +1,14 @@
-import { JobsError, OutputInvalidError, UnknownSinkError } from "../../shared/jobs/errors.ts";
 import type { MessageContext, Output, OutputSink } from "../../shared/jobs/context.ts";
 import { type Encoded, issuesText } from "../../shared/jobs/document.ts";
+import { JobsError, OutputInvalidError, UnknownSinkError } from "../../shared/jobs/errors.ts";
 import { outputId } from "../../shared/jobs/output-id.ts";
 import type { OutboundMessage, Receipt, Sink } from "../../shared/sinks/sink.ts";
 import type { Logger } from "../../shared/telemetry/log.ts";
 import type { Ending } from "./ending.ts";
 import type { JobObserver } from "./events.ts";
 import type { Job } from "./job.ts";
-import type { RunAttempt } from "./run-attempt.ts";
 import { inputId, type StoredInput } from "./message.ts";
+import type { RunAttempt } from "./run-attempt.ts";
 import type { Traced } from "./traced.ts";
 
 /** What every run of a job shares. */

@@ -20,8 +20,8 @@ import { checkServers, connectionOf, ensureTopology, openDeadLetters, openSinks 
 import { OrderedConsumer } from "./ordered-consumer.ts";
 import { Parking } from "./parking.ts";
 import type { PausableJobs } from "./pauses.ts";
-import { jobQueueOf, type WatchedQueue } from "./queue-watch.ts";
 import { openQueueStates, type QueueState } from "./queue-state.ts";
+import { jobQueueOf, type WatchedQueue } from "./queue-watch.ts";
 import { Releaser } from "./releaser.ts";
 import { type JobChoice, resolveJobs } from "./resolve-jobs.ts";
 import type { Unwrap } from "./run.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import PQueue from "p-queue";
 import { Fifo } from "../../shared/jetstream/fifo.ts";
-import { Lease, LeaseSightings, type LeaseSettings } from "../../shared/jetstream/lease.ts";
+import { Lease, type LeaseSettings, LeaseSightings } from "../../shared/jetstream/lease.ts";
 import { LeaseStore } from "../../shared/jetstream/lease-store.ts";
 import type { Presence } from "../../shared/jetstream/presence.ts";
 import { planPartitions } from "../../shared/jobs/partitions.ts";

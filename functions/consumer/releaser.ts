@@ -1,4 +1,4 @@
-import { type AckChannel, nak, PendingAck, ACK, TERM } from "../../shared/jetstream/acknowledge.ts";
+import { ACK, type AckChannel, nak, PendingAck, TERM } from "../../shared/jetstream/acknowledge.ts";
 import { copyToDeadLetters, type DeadLetterTarget } from "../../shared/jetstream/dead-letter.ts";
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import { type Postponed, readPostponed } from "../../shared/jetstream/parking.ts";

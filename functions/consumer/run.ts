@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { RunTimeoutError, WorkerStoppingError } from "../../shared/jobs/errors.ts";
 import { type Checked, type InputIssue, issuesText } from "../../shared/jobs/document.ts";
+import { RunTimeoutError, WorkerStoppingError } from "../../shared/jobs/errors.ts";
 import type { JobHandler } from "../../shared/jobs/handler.ts";
 import { type Attempt, type Decision, decide, decideFailure } from "../../shared/jobs/outcome.ts";
 import { DeliveredMessage, type StoredInput } from "./message.ts";

@@ -1,9 +1,9 @@
 import { Registry } from "prom-client";
 import { startTelemetry, type TelemetryServer } from "../../shared/telemetry/http.ts";
+import { within } from "../../shared/time/within.ts";
 import type { JobObserver } from "./events.ts";
 import { exposeWorker, observeLatency } from "./metrics.ts";
 import type { OpenJobsOptions } from "./open-jobs.ts";
-import { within } from "../../shared/time/within.ts";
 import { QueueWatch } from "./queue-watch.ts";
 import { Worker, type WorkerReport } from "./worker.ts";
 import { reportWorker } from "./worker-reports.ts";

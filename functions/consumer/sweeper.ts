@@ -4,7 +4,7 @@ import { advisoriesSpec, consumerSpec, deadLetterSpec, sweeperConsumerSpec } fro
 import type { Config } from "../../shared/config/schema.ts";
 import type { Channel } from "../../shared/jetstream/channel.ts";
 import { manage } from "../../shared/jetstream/manager.ts";
-import { type SweepEvent, type SweptJob, sweep, type SweepTarget } from "../../shared/jetstream/sweep.ts";
+import { type SweepEvent, type SweepTarget, type SweptJob, sweep } from "../../shared/jetstream/sweep.ts";
 import { ensureConsumer, ensureStream } from "../../shared/jetstream/topology.ts";
 import { within } from "../../shared/time/within.ts";
 

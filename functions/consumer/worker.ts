@@ -1,10 +1,10 @@
+import type { SweepEvent } from "../../shared/jetstream/sweep.ts";
 import type { Logger } from "../../shared/telemetry/log.ts";
 import { type JobCounters, WorkerCounters } from "./counters.ts";
-import type { SweepEvent } from "../../shared/jetstream/sweep.ts";
 import type { JobEvent, JobObserver, PartitionChange } from "./events.ts";
+import { type Consuming, OpenJobs, type OpenJobsOptions } from "./open-jobs.ts";
 import { PauseFollower } from "./pauses.ts";
 import { Sweeper } from "./sweeper.ts";
-import { type Consuming, OpenJobs, type OpenJobsOptions } from "./open-jobs.ts";
 
 export interface WorkerReport {
   /** Counters by job. */

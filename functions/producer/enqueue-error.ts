@@ -1,5 +1,5 @@
-import type { InputIssue } from "../../shared/jobs/document.ts";
 import type { PublishFailure } from "../../shared/jetstream/puback.ts";
+import type { InputIssue } from "../../shared/jobs/document.ts";
 
 /** Why a message was not enqueued. */
 export type EnqueueFailure =

@@ -3,8 +3,8 @@ import { DEAD_HEADERS, JOB_HEADERS } from "../jobs/headers.ts";
 import { placeText } from "../jobs/identity.ts";
 import { readMessage } from "./browse.ts";
 import { headerText } from "./header-text.ts";
-import { type Publication, type PublishChannel, publishOnce } from "./publish-once.ts";
 import type { PubAckResult } from "./puback.ts";
+import { type Publication, type PublishChannel, publishOnce } from "./publish-once.ts";
 
 /** Where messages go that a job gave up on. */
 export interface DeadLetterTarget {

@@ -1,7 +1,7 @@
 import { DELAY_HEADERS } from "../jobs/headers.ts";
-import type { Delivery } from "./delivery.ts";
 import { readMessage } from "./browse.ts";
-import { type PublishChannel, type Publication, publishOnce } from "./publish-once.ts";
+import type { Delivery } from "./delivery.ts";
+import { type Publication, type PublishChannel, publishOnce } from "./publish-once.ts";
 
 /** The stream that messages wait in whose next run is far off. */
 export interface DelayedTarget {

@@ -5,8 +5,8 @@ import {
   DiscardPolicy,
   ReplayPolicy,
   RetentionPolicy,
-  type StreamConfig,
   StorageType,
+  type StreamConfig,
 } from "nats";
 import type { ConsumerSpec, StreamSpec } from "./spec.ts";
 import type { SettingDifference } from "./topology-error.ts";

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { frozen } from "./frozen.ts";
-import { freePort } from "./port.ts";
 import { type Launch, launch } from "./launch.ts";
+import { freePort } from "./port.ts";
 
 export interface ServerOptions {
   /** Path of the nats-server program. */

@@ -1,7 +1,7 @@
-import { SinkRefusedError, SinkUnavailableError } from "../jobs/errors.ts";
 import type { Channel } from "../jetstream/channel.ts";
-import { publishTogether } from "../jetstream/publish-once.ts";
 import type { PubAckResult } from "../jetstream/puback.ts";
+import { publishTogether } from "../jetstream/publish-once.ts";
+import { SinkRefusedError, SinkUnavailableError } from "../jobs/errors.ts";
 import type { SubjectFacts, SubjectTemplate } from "../subjects/template.ts";
 import type { OutboundMessage, Receipt, Sink } from "./sink.ts";
 import { unlessAborted } from "./unless-aborted.ts";

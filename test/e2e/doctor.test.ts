@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 import { runCli } from "../support/cli.ts";
 import { makeConfigValue } from "../support/config.ts";
 import { makeFolder, writeYaml } from "../support/folder.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { hostname } from "node:os";
-import { test, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 import { headers as makeHeaders } from "nats";
 import { runKey } from "../../functions/consumer/run-records.ts";
 import { bucketSpecs } from "../../shared/config/resolve.ts";

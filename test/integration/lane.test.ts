@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { type JetStreamManager, type NatsConnection, RetentionPolicy, DiscardPolicy, type StreamConfig } from "nats";
+import { DiscardPolicy, type JetStreamManager, type NatsConnection, RetentionPolicy, type StreamConfig } from "nats";
 import { Lane, type LaneMessage, type LaneSettings, type ShedReason } from "../../shared/jetstream/lane.ts";
 import type { PublishFailure } from "../../shared/jetstream/puback.ts";
 import { eventually } from "../support/eventually.ts";

@@ -3,10 +3,10 @@ import { type TestContext, test } from "node:test";
 import { RetentionPolicy, type StreamConfig } from "nats";
 import * as z from "zod";
 import { EnqueueError, openProducer } from "../../functions/producer/producer.ts";
-import { DELAY_HEADERS } from "../../shared/jobs/headers.ts";
 import { defineHandler } from "../../shared/jobs/handler.ts";
-import { makeFolder, writeYaml } from "../support/folder.ts";
+import { DELAY_HEADERS } from "../../shared/jobs/headers.ts";
 import { eventually } from "../support/eventually.ts";
+import { makeFolder, writeYaml } from "../support/folder.ts";
 import { startNats } from "../support/nats.ts";
 
 const handler = defineHandler({

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { OpenJobs } from "../../functions/consumer/open-jobs.ts";
+import { Sweeper } from "../../functions/consumer/sweeper.ts";
 import { type Channel, makeChannel } from "../../shared/jetstream/channel.ts";
 import type { SweepEvent } from "../../shared/jetstream/sweep.ts";
-import { Sweeper } from "../../functions/consumer/sweeper.ts";
-import { OpenJobs } from "../../functions/consumer/open-jobs.ts";
 import { eventually } from "../support/eventually.ts";
 import { makeWorkerBench } from "../support/worker.ts";
 

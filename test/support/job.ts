@@ -1,7 +1,7 @@
-import type { Job } from "../../functions/consumer/job.ts";
-import type { RunSettings } from "../../functions/consumer/run.ts";
-import type { StoredInput } from "../../functions/consumer/message.ts";
 import type { JobEvent } from "../../functions/consumer/events.ts";
+import type { Job } from "../../functions/consumer/job.ts";
+import type { StoredInput } from "../../functions/consumer/message.ts";
+import type { RunSettings } from "../../functions/consumer/run.ts";
 import { tracedBySdk } from "../../functions/consumer/traced.ts";
 import type { OutboundMessage, Sink } from "../../shared/sinks/sink.ts";
 import { createLogger } from "../../shared/telemetry/log.ts";

@@ -1,8 +1,8 @@
 import {
   AckPolicy,
-  headers as makeHeaders,
   type ConsumerInfo,
   type JetStreamManager,
+  headers as makeHeaders,
   type NatsConnection,
   RetentionPolicy,
 } from "nats";

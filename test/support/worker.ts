@@ -1,10 +1,10 @@
 import type { TestContext } from "node:test";
-import { type JetStreamManager, type NatsConnection, headers as makeHeaders } from "nats";
+import { type JetStreamManager, headers as makeHeaders, type NatsConnection } from "nats";
+import type { AnyHandler } from "../../functions/consumer/job.ts";
+import type { OpenJobsOptions } from "../../functions/consumer/open-jobs.ts";
 import { readAdapterOutput } from "../../shared/choria/output.ts";
 import { parseConfig } from "../../shared/config/load.ts";
 import { createLogger } from "../../shared/telemetry/log.ts";
-import type { AnyHandler } from "../../functions/consumer/job.ts";
-import type { OpenJobsOptions } from "../../functions/consumer/open-jobs.ts";
 import { startNats, type TestNats } from "./nats.ts";
 
 /** A server, a configuration with one job on work queue `IN`, a kept stream `OUT` behind sink `store`, and helpers. */

@@ -1,5 +1,5 @@
-import type { PublishFailure } from "../../../shared/jetstream/puback.ts";
 import type { ShedReason } from "../../../shared/jetstream/lane.ts";
+import type { PublishFailure } from "../../../shared/jetstream/puback.ts";
 
 /** Counts by a label whose values are known only as they come. */
 export type Tally<Label extends string = string> = Partial<Record<Label, number>>;

@@ -1,9 +1,9 @@
-import { jobConnections, keptConnection, KEPT_SECTIONS } from "../../../shared/config/names.ts";
+import { jobConnections, KEPT_SECTIONS, keptConnection } from "../../../shared/config/names.ts";
 import type { Config } from "../../../shared/config/schema.ts";
 import { sizeText } from "../../../shared/config/units.ts";
+import { clockOffset } from "../../../shared/jetstream/clock-offset.ts";
 import type { Connection } from "../../../shared/jetstream/connect.ts";
 import { checkFeatures, featureNeeds, losesSpentMessages } from "../../../shared/jetstream/features.ts";
-import { clockOffset } from "../../../shared/jetstream/clock-offset.ts";
 import { type AccountUse, accountUse, type ServerFacts, serverFacts } from "../../../shared/jetstream/server-facts.ts";
 import type { ConnectionSettings } from "../../../shared/jetstream/spec.ts";
 import type { CommandConnections } from "../command-connections.ts";

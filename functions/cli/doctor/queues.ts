@@ -1,6 +1,6 @@
-import { chooseJob } from "../jobs/selection.ts";
 import type { Config } from "../../../shared/config/schema.ts";
 import type { CommandConnections } from "../command-connections.ts";
+import { chooseJob } from "../jobs/selection.ts";
 import { type JobStatus, StatusReader } from "../jobs/status.ts";
 import { pauseText } from "../jobs/status-text.ts";
 import { countText, spanText } from "../text.ts";

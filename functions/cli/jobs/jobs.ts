@@ -5,7 +5,7 @@ import { withConnections } from "../command-connections.ts";
 import { type OpenConfig, openConfigFile } from "../config-file.ts";
 import type { RegisterCommand } from "../context.ts";
 import { firstSignal } from "../signals.ts";
-import { pause, type PauseTools, resume } from "./pause.ts";
+import { type PauseTools, pause, resume } from "./pause.ts";
 import { peek, peekFacts, peekText } from "./peek.ts";
 import { auditWriter } from "./record.ts";
 import { chooseJob, chooseJobs } from "./selection.ts";

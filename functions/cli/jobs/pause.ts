@@ -1,7 +1,7 @@
 import { bucketSpecs } from "../../../shared/config/resolve.ts";
 import type { Config } from "../../../shared/config/schema.ts";
 import { Bucket } from "../../../shared/jetstream/buckets.ts";
-import { pauseJob, type PauseTarget, resumeJob, type ServerPause } from "../../../shared/jetstream/pause.ts";
+import { type PauseTarget, pauseJob, resumeJob, type ServerPause } from "../../../shared/jetstream/pause.ts";
 import { aboutConnection, type CommandConnections } from "../command-connections.ts";
 import type { AppendRecord } from "./record.ts";
 import type { ChosenJob } from "./selection.ts";

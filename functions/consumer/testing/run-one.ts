@@ -8,9 +8,9 @@ import type { AnyHandler, Job } from "../job.ts";
 import type { StoredInput } from "../message.ts";
 import { payloadOf } from "../options.ts";
 import { resolveJobs } from "../resolve-jobs.ts";
-import { readInput, Run, type RunEnd, type RunSettings } from "../run.ts";
-import { harnessConfig } from "./harness-config.ts";
+import { Run, type RunEnd, type RunSettings, readInput } from "../run.ts";
 import { tracedBySdk } from "../traced.ts";
+import { harnessConfig } from "./harness-config.ts";
 import { bodyOf, madeInput } from "./made-input.ts";
 import { memorySink, type TestOutput } from "./memory-sink.ts";
 

@@ -1,5 +1,5 @@
 // The package's public entry point "choria-bridge/testing": what a test of handlers needs comes from one import.
-export { type RunOptions, type RunResult, runOne } from "./run-one.ts";
+
 export {
   type DeadLetter,
   type Harness,
@@ -9,3 +9,4 @@ export {
   startHarness,
 } from "./harness.ts";
 export type { TestOutput } from "./memory-sink.ts";
+export { type RunOptions, type RunResult, runOne } from "./run-one.ts";

@@ -1,6 +1,6 @@
+import { KEPT_SECTIONS } from "../names.ts";
 import { suggestName } from "../nearest.ts";
 import { entriesOf, propertyOf } from "../plain.ts";
-import { KEPT_SECTIONS } from "../names.ts";
 import type { Finding } from "../problem.ts";
 
 interface Reference {

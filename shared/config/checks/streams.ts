@@ -1,7 +1,7 @@
 import { subjectsOverlap } from "../../subjects/overlap.ts";
 import { compileTemplate, type SubjectTemplate } from "../../subjects/template.ts";
-import type { Finding } from "../problem.ts";
 import { jobConnections, KEPT_SECTIONS, keptConnection, keptFilter, streamName } from "../names.ts";
+import type { Finding } from "../problem.ts";
 import type { Config, IngestConfig, StreamConfig } from "../schema.ts";
 import { durationText } from "../units.ts";
 import { feedingIngests } from "./flow.ts";

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
-import { startNats } from "../../support/nats.ts";
 import { LONG } from "../../support/faults/form.ts";
 import { reportRow } from "../../support/faults/report.ts";
 import { assertBalanced, startScenario } from "../../support/faults/scenario.ts";
 import { VARIANTS } from "../../support/faults/variants.ts";
+import { startNats } from "../../support/nats.ts";
 
 const MESSAGES = LONG ? 200_000 : 3_000;
 const WORKERS = LONG ? 4 : 3;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { test, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 import type { JetStreamManager, NatsConnection } from "nats";
 import { Bucket } from "../../../shared/jetstream/buckets.ts";
 import { featuresOf } from "../../../shared/jetstream/features.ts";
-import { pauseJob, type PauseTarget, readPause, resumeJob } from "../../../shared/jetstream/pause.ts";
+import { type PauseTarget, pauseJob, readPause, resumeJob } from "../../../shared/jetstream/pause.ts";
 import { watchPauses } from "../../../shared/jetstream/pause-watch.ts";
 import type { ConsumerSpec, StreamSpec } from "../../../shared/jetstream/spec.ts";
 import { compareConsumer, ensureConsumer, ensureStream } from "../../../shared/jetstream/topology.ts";

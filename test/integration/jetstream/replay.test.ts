@@ -6,8 +6,8 @@ import { browse } from "../../../shared/jetstream/browse.ts";
 import { makeChannel } from "../../../shared/jetstream/channel.ts";
 import { copyToDeadLetters } from "../../../shared/jetstream/dead-letter.ts";
 import { type DeadLetter, readDeadLetter } from "../../../shared/jetstream/dead-letters.ts";
-import { type ReplaySettings, replayDeadLetter } from "../../../shared/jetstream/replay.ts";
 import { removeStored } from "../../../shared/jetstream/remove.ts";
+import { type ReplaySettings, replayDeadLetter } from "../../../shared/jetstream/replay.ts";
 import { makeDeadHeaders } from "../../support/dead-letters.ts";
 import { startNats } from "../../support/nats.ts";
 

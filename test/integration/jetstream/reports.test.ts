@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test, type TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
 import { Bucket } from "../../../shared/jetstream/buckets.ts";
 import { type JobReport, publishReports, readReports } from "../../../shared/jetstream/reports.ts";
 import { eventually } from "../../support/eventually.ts";

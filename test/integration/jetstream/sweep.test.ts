@@ -3,7 +3,7 @@ import { type TestContext, test } from "node:test";
 import { AckPolicy, DiscardPolicy, headers, type JsMsg, RetentionPolicy } from "nats";
 import { makeChannel } from "../../../shared/jetstream/channel.ts";
 import { strandedIn } from "../../../shared/jetstream/stranded.ts";
-import { type SweepEvent, sweep, type SweepTarget, type SweptJob } from "../../../shared/jetstream/sweep.ts";
+import { type SweepEvent, type SweepTarget, type SweptJob, sweep } from "../../../shared/jetstream/sweep.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startNats } from "../../support/nats.ts";
 

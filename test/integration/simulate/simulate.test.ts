@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type FromSimulator, fromSimulatorSchema } from "../../../functions/simulate/ipc.ts";
-import { startNats } from "../../support/nats.ts";
 import { eventually } from "../../support/eventually.ts";
+import { startNats } from "../../support/nats.ts";
 
 const cli = fileURLToPath(new URL("../../../functions/cli/main.ts", import.meta.url));
 const data = mkdtempSync(join(tmpdir(), "simulate-")); // shared: making the RSA keys takes a second

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Measured } from "../../../bench/measure.ts";
-import { growth, percentile, renderResults, type Results } from "../../../bench/results.ts";
+import { growth, percentile, type Results, renderResults } from "../../../bench/results.ts";
 
 test("a percentile is a value that was measured, the smallest that covers the share", () => {
   const values = [5, 1, 4, 2, 3];

@@ -6,8 +6,8 @@ import { parseConfig } from "../../../shared/config/load.ts";
 import { maskSecrets, showValue } from "../../../shared/config/mask.ts";
 import { nearest } from "../../../shared/config/nearest.ts";
 import { configurationReference } from "../../../shared/config/reference.ts";
-import { type SchemaNode, schemaNode } from "../../../shared/config/schema-node.ts";
 import { configSchema } from "../../../shared/config/schema.ts";
+import { type SchemaNode, schemaNode } from "../../../shared/config/schema-node.ts";
 import { durationText, sizeText } from "../../../shared/config/units.ts";
 import { parseValue } from "../../support/config.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as z from "zod";
-import { defineHandler, type JobContext, SnoozeError } from "../../../shared/jobs/handler.ts";
 import { inputId, orderKeyOf } from "../../../functions/consumer/message.ts";
 import { Run } from "../../../functions/consumer/run.ts";
+import { defineHandler, type JobContext, SnoozeError } from "../../../shared/jobs/handler.ts";
 import { makeAttempt, makeInput, makeRunBench } from "../../support/job.ts";
 
 const endless = () => new Promise<void>(() => {});

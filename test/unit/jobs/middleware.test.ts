@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  defineHandler,
   dead,
+  defineHandler,
   type JobContext,
   type JobMessage,
   type Middleware,

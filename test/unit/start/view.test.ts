@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createCounters } from "../../../functions/bridge/accounting/counters.ts";
-import { WorkerCounters } from "../../../functions/consumer/counters.ts";
 import { Screen } from "../../../functions/cli/start/screen.ts";
 import { type Snapshot, takeSnapshot } from "../../../functions/cli/start/snapshot.ts";
 import { type Frame, grouped, renderLine, renderView } from "../../../functions/cli/start/view.ts";
+import { WorkerCounters } from "../../../functions/consumer/counters.ts";
 
 /** Observations counted in two buckets: up to 10 ms and up to 1 s. */
 const latencyOf = ({ at10ms, at1s }: { at10ms: number; at1s: number }) =>

@@ -3,8 +3,8 @@ import {
   AckPolicy,
   type JetStreamManager,
   type JsMsg,
-  headers as makeHeaders,
   type Msg,
+  headers as makeHeaders,
   type NatsConnection,
 } from "nats";
 import { compileTemplate } from "../../../../shared/subjects/template.ts";
