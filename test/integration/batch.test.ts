@@ -99,7 +99,11 @@ test("a stop lets a running batch end, and gives back those that wait behind it"
   const gate = new Promise<void>((resolve) => {
     release = resolve;
   });
-  const { options, put, messages, sizes } = await setup(t, { maxMessages: 2, before: () => gate });
+  const { options, put, messages, sizes } = await setup(t, {
+    maxMessages: 2,
+    maxWaitMs: 60_000, // a put that is slow must not make a batch of one
+    before: () => gate,
+  });
   const { worker } = await start(t, options);
   for (let index = 0; index < 8; index++) await put("1", { "Nats-Msg-Id": `m${index}` });
   await eventually(() => assert.equal(worker.counters.of("work").received, 8));
