@@ -40,3 +40,19 @@ export function bucketNames({ state }: Pick<Config, "state">) {
   const { prefix } = state;
   return { runs: `${prefix}_RUNS`, state: `${prefix}_STATE`, workers: `${prefix}_WORKERS` };
 }
+
+/** The functions of serverless.yml that are there whatever the configuration says. */
+export const OWN_FUNCTIONS = ["consumer", "sweeper", "replay"] as const;
+
+/** The jobs that the function of that name runs; `consumer` runs those that no other function names. */
+export function jobsOfFunction({ jobs, lambda }: Pick<Config, "jobs" | "lambda">, name: string): readonly string[] {
+  if (name !== "consumer") return lambda.functions[name]?.jobs ?? [];
+  const named = new Set(Object.values(lambda.functions).flatMap((group) => group.jobs));
+  return Object.keys(jobs).filter((job) => !named.has(job));
+}
+
+/** The function that runs a job. */
+export function functionOfJob({ lambda }: Pick<Config, "lambda">, job: string): string {
+  const owner = Object.entries(lambda.functions).find(([, { jobs }]) => jobs.includes(job));
+  return owner?.[0] ?? "consumer";
+}

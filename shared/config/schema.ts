@@ -259,6 +259,59 @@ const sinkSchema = z.discriminatedUnion("type", [
   }),
 ]);
 
+const functionName = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9]{0,39}$/, { error: "a function's name is 1 to 40 letters and digits, a letter first" });
+
+const functionSchema = z.strictObject({
+  jobs: z.array(z.string()).min(1).describe("Names in `jobs`: the function runs these and no others."),
+  memory: z.number().int().min(128).max(10_240).default(512).describe("Memory in MB; CPU grows with it."),
+  timeout: duration().prefault("5m").describe("An invocation is killed after this; a drain ends before."),
+  reservedConcurrency: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe("Most invocations at a time, and as many kept free for it. Default: the account's limit."),
+  schedule: z
+    .string()
+    .regex(/^(?:rate|cron)\(.+\)$/, { error: 'must be "rate(1 minute)" or "cron(…)"' })
+    .default("rate(1 minute)")
+    .describe("When it is woken without a dispatcher, as an EventBridge expression."),
+});
+
+const lambdaSchema = z.strictObject({
+  functions: z
+    .record(functionName, functionSchema)
+    .default({})
+    .describe(
+      "Functions for some of the jobs, by name. Jobs that none of them names are run by the function `consumer`.",
+    ),
+});
+
+const dispatcherSchema = z.strictObject({
+  http: http(9_224),
+  functionPrefix: z
+    .string()
+    .regex(/^[A-Za-z0-9_:.-]{1,100}$/, { error: "must be the beginning of a function's name, or of its ARN" })
+    .default("choria-bridge-dev-")
+    .describe("What stands before `consumer` and the names in `lambda.functions`: service and stage."),
+  pollEvery: duration()
+    .prefault("1s")
+    .describe("How often each queue is looked at. A message that is stored is noticed at once."),
+  budget: duration()
+    .prefault("60s")
+    .describe("How long a drain may take; at most 5m, since idle connections are cut after 350 s."),
+  maxInvocations: z.number().int().min(1).max(1_000).default(4).describe("Most drains of a job at a time."),
+  minInterval: duration().prefault("50ms").describe("Shortest time between two starts of a job's drains."),
+  rampUp: duration().prefault("1s").describe("Drains of a job at most double within this."),
+  coolDown: duration()
+    .prefault("1s")
+    .describe("Pause after a drain that failed, or that moved nothing; it doubles up to `maxCoolDown`."),
+  maxCoolDown: duration().prefault("30s").describe("Longest pause."),
+  targetAge: duration().prefault("5s").describe("Messages that wait longer than this ask for more drains."),
+});
+
 const keptStream = (name: string, maxAge: string, maxBytes: string) => ({
   connection: z.string().optional().describe("Name in `connections`. Default: that of the first stream."),
   name: streamName.default(name).describe("Stream name on the server; its subjects are that name followed by .>"),
@@ -357,6 +410,8 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe("The worker process."),
+  lambda: lambdaSchema.prefault({}).describe("The jobs as AWS Lambda functions (serverless.yml)."),
+  dispatcher: dispatcherSchema.prefault({}).describe("The process that wakes the functions when messages wait."),
   log: z
     .strictObject({
       level: z.enum(["debug", "info", "warn", "error"]).default("info").describe("Least severe level written."),

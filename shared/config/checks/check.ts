@@ -1,6 +1,7 @@
 import type { Finding } from "../problem.ts";
 import { checkIngest } from "./ingest.ts";
 import { checkJobs } from "./jobs.ts";
+import { checkLambda } from "./lambda.ts";
 import type { Scope } from "./scope.ts";
 import { checkSinks } from "./sinks.ts";
 import { checkStream, checkStreamsTogether } from "./streams.ts";
@@ -16,5 +17,6 @@ export function checkConfig(scope: Scope): readonly Finding[] {
     ...checkStreamsTogether(scope.config),
     ...checkJobs(scope.config),
     ...checkSinks(scope.config),
+    ...checkLambda(scope.config),
   ];
 }

@@ -6,7 +6,7 @@ import type { Finding } from "../problem.ts";
 interface Reference {
   readonly section: string;
   readonly key: string;
-  readonly target: "connections" | "streams" | "sinks";
+  readonly target: "connections" | "streams" | "sinks" | "jobs";
 }
 
 /** Keys of named entries whose value is the name of another entry. */
@@ -33,7 +33,11 @@ export function checkReferences(value: unknown): readonly Finding[] {
     const reference: Reference = { section, key: "connection", target: "connections" };
     return checkReference(value, reference, { path: [section, "connection"], entry: propertyOf(value, section) });
   });
-  return [...named, ...kept];
+  const functions = entriesOf(propertyOf(propertyOf(value, "lambda"), "functions")).flatMap(([name, entry]) => {
+    const reference: Reference = { section: "lambda", key: "jobs", target: "jobs" };
+    return checkReference(value, reference, { path: ["lambda", "functions", name, "jobs"], entry });
+  });
+  return [...named, ...kept, ...functions];
 }
 
 interface Use {

@@ -504,6 +504,55 @@ const CASES: readonly Case[] = [
     problem: /shares messages of work queue/,
     fix: /filters that do not overlap/,
   },
+  {
+    name: "a function for a job that does not exist",
+    given: { lambda: { functions: { slow: { jobs: ["republsh"] } } } },
+    path: "lambda.functions.slow.jobs[0]",
+    problem: /names no entry of "jobs"/,
+    fix: /did you mean "republish"/,
+  },
+  {
+    name: "a job that two functions run",
+    given: { lambda: { functions: { slow: { jobs: ["republish"] }, fast: { jobs: ["republish"] } } } },
+    path: "lambda.functions.fast.jobs[0]",
+    problem: /run by function "slow" already/,
+    fix: /each job in one function/,
+  },
+  {
+    name: "a function under the name of one that is always there",
+    given: { lambda: { functions: { sweeper: { jobs: ["republish"] } } } },
+    path: "lambda.functions.sweeper",
+    problem: /always there/,
+    fix: /another name/,
+  },
+  {
+    name: "a function that may run longer than Lambda allows",
+    given: { lambda: { functions: { slow: { jobs: ["republish"], timeout: "20m" } } } },
+    path: "lambda.functions.slow.timeout",
+    problem: /longer than Lambda allows/,
+    fix: /15m/,
+  },
+  {
+    name: "a schedule that EventBridge does not know",
+    given: { lambda: { functions: { slow: { jobs: ["republish"], schedule: "1 minute" } } } },
+    path: "lambda.functions.slow.schedule",
+    problem: /rate\(1 minute\)/,
+    fix: /./,
+  },
+  {
+    name: "a drain that outlives an idle connection",
+    given: { dispatcher: { budget: "6m" } },
+    path: "dispatcher.budget",
+    problem: /outlives an idle connection/,
+    fix: /5m/,
+  },
+  {
+    name: "a longest pause that is shorter than the first",
+    given: { dispatcher: { coolDown: "1m" } },
+    path: "dispatcher.maxCoolDown",
+    problem: /shorter than coolDown/,
+    fix: /1m or more/,
+  },
 ];
 
 for (const { name, given, path, problem, fix, value, also } of CASES) {

@@ -1,0 +1,65 @@
+import { OWN_FUNCTIONS } from "../names.ts";
+import type { Finding } from "../problem.ts";
+import type { Config } from "../schema.ts";
+import { durationText } from "../units.ts";
+
+/** NAT gateways and load balancers cut a connection that is idle for 350 s, and an invocation is one long silence. */
+const LONGEST_BUDGET_MS = 300_000;
+const SHORTEST_BUDGET_MS = 5_000;
+/** Lambda's own limits. */
+const LONGEST_TIMEOUT_MS = 900_000;
+const SHORTEST_TIMEOUT_MS = 5_000;
+
+export function checkLambda(config: Config): readonly Finding[] {
+  return [...checkNames(config), ...checkGroups(config), ...checkTimeouts(config), ...checkBudget(config)];
+}
+
+function checkNames({ lambda }: Config): readonly Finding[] {
+  return Object.keys(lambda.functions).flatMap((name): readonly Finding[] => {
+    if (!OWN_FUNCTIONS.some((own) => own === name)) return [];
+    const problem = "is the name of a function that is always there";
+    return [{ path: ["lambda", "functions", name], value: undefined, problem, fix: "choose another name" }];
+  });
+}
+
+/** Two functions for one job are no harm to its messages, but then nobody can say which the dispatcher should wake. */
+function checkGroups({ lambda }: Config): readonly Finding[] {
+  const owners = new Map<string, string>();
+  return Object.entries(lambda.functions).flatMap(([name, { jobs }]) =>
+    jobs.flatMap((job, index): readonly Finding[] => {
+      const owner = owners.get(job);
+      if (owner === undefined) {
+        owners.set(job, name);
+        return [];
+      }
+      const problem = owner === name ? "is named twice" : `is run by function "${owner}" already`;
+      const path = ["lambda", "functions", name, "jobs", index];
+      return [{ path, value: job, problem, fix: "name each job in one function, once" }];
+    }),
+  );
+}
+
+function checkTimeouts({ lambda }: Config): readonly Finding[] {
+  return Object.entries(lambda.functions).flatMap(([name, { timeout }]): readonly Finding[] => {
+    if (timeout >= SHORTEST_TIMEOUT_MS && timeout <= LONGEST_TIMEOUT_MS) return [];
+    const problem = timeout < SHORTEST_TIMEOUT_MS ? "leaves no time to drain anything" : "is longer than Lambda allows";
+    const fix = `make it ${durationText(SHORTEST_TIMEOUT_MS)} to ${durationText(LONGEST_TIMEOUT_MS)}`;
+    return [{ path: ["lambda", "functions", name, "timeout"], value: durationText(timeout), problem, fix }];
+  });
+}
+
+function checkBudget({ dispatcher }: Config): readonly Finding[] {
+  const { budget, coolDown, maxCoolDown } = dispatcher;
+  const findings: Finding[] = [];
+  if (budget < SHORTEST_BUDGET_MS || budget > LONGEST_BUDGET_MS) {
+    const problem = budget > LONGEST_BUDGET_MS ? "outlives an idle connection" : "leaves no time to drain anything";
+    const fix = `make it ${durationText(SHORTEST_BUDGET_MS)} to ${durationText(LONGEST_BUDGET_MS)}`;
+    findings.push({ path: ["dispatcher", "budget"], value: durationText(budget), problem, fix });
+  }
+  if (maxCoolDown < coolDown) {
+    const fix = `make it ${durationText(coolDown)} or more`;
+    const value = durationText(maxCoolDown);
+    findings.push({ path: ["dispatcher", "maxCoolDown"], value, problem: "is shorter than coolDown", fix });
+  }
+  return findings;
+}
