@@ -6,7 +6,7 @@ import { TrustError } from "../../shared/choria/trust-error.ts";
 import type { ConfigFiles } from "../../shared/config/files.ts";
 import { loadConfig } from "../../shared/config/load.ts";
 import type { ConfigSource } from "../../shared/config/parse/document.ts";
-import type { Environment } from "../../shared/config/parse/interpolate.ts";
+import type { Environment } from "../../shared/config/parse/variables.ts";
 import { ConfigError } from "../../shared/config/problem.ts";
 import { type ResolvedFiles, resolveFiles } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { stringify } from "yaml";
 import { effectiveConfig } from "../../shared/config/effective.ts";
 import { parseConfig } from "../../shared/config/load.ts";
-import type { Environment } from "../../shared/config/parse/interpolate.ts";
+import type { Environment } from "../../shared/config/parse/variables.ts";
 import { ConfigError, describeProblem } from "../../shared/config/problem.ts";
 import { configurationReference } from "../../shared/config/reference.ts";
 import { openConfigFile, readConfigFile } from "./config-file.ts";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { parseConfig } from "../../shared/config/load.ts";
-import type { Environment } from "../../shared/config/parse/interpolate.ts";
+import type { Environment } from "../../shared/config/parse/variables.ts";
 import { ConfigError } from "../../shared/config/problem.ts";
 import { connectionSettings } from "../../shared/config/resolve.ts";
 import { type Channel, makeChannel } from "../../shared/jetstream/channel.ts";

@@ -22,6 +22,15 @@ export interface Finding {
   readonly fix: string;
 }
 
+/** A configuration turned into plain values, which still knows where each of them stands. */
+export interface ConfigDocument {
+  readonly file: string;
+  readonly value: unknown;
+  /** What is wrong with its variables; it does not stop the rest from being checked. */
+  readonly findings: readonly Finding[];
+  place(finding: Finding): ConfigProblem;
+}
+
 /** A problem of which only the path is known, not the line. */
 export function unplaced(file: string, { path, value, problem, fix }: Finding): ConfigProblem {
   return { file, path: pathText(path), value: showValue(path, value), problem, fix };

@@ -1,15 +1,7 @@
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from "yaml";
-import { ConfigError, type ConfigProblem, type Finding, unplaced } from "../problem.ts";
-import { type Environment, interpolate } from "./interpolate.ts";
-
-/** A YAML file turned into plain values, which still knows on which line each of them stands. */
-export interface ConfigDocument {
-  readonly file: string;
-  readonly value: unknown;
-  /** What is wrong with its variables; it does not stop the rest from being checked. */
-  readonly findings: readonly Finding[];
-  place(finding: Finding): ConfigProblem;
-}
+import { type ConfigDocument, ConfigError, type ConfigProblem, type Finding, unplaced } from "../problem.ts";
+import { bareVariables, interpolate } from "./interpolate.ts";
+import type { Environment } from "./variables.ts";
 
 const SYNTAX_FIX = "mend the syntax (within [ ] and { } a ${variable} has to be quoted)";
 
@@ -51,6 +43,18 @@ export function readDocument({ text, file, env }: ConfigSource): ConfigDocument 
     const line = offset === null ? {} : { line: lineOf(offset) };
     return { ...unplaced(file, finding), ...line };
   }
+}
+
+/**
+ * The document as it was written, variables included, for a package that has no YAML parser. Call it with text that
+ * `readDocument` has read.
+ */
+export function packDocument(text: string): {
+  readonly config: unknown;
+  readonly bare: readonly (readonly PropertyKey[])[];
+} {
+  const document = parseDocument(text);
+  return { config: document.toJS({ maxAliasCount: 100 }), bare: bareVariables(document) };
 }
 
 /** One slip makes the parser stumble over the rest of the line. */

@@ -1,10 +1,6 @@
 import { type Document, isNode, isPair, isScalar, isSeq, Scalar, visit } from "yaml";
 import type { Finding } from "../problem.ts";
-
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** `$${…}` is a literal `${…}`; `${NAME:-text}` takes the text when the variable is unset or empty, as a shell does. */
-const VARIABLE = /\$(\$\{[^}]*\})|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{[^}]*\}?/g;
+import { type Environment, plainValue, replaceVariables } from "./variables.ts";
 
 /**
  * Replaces variables in every string value of the document, in place, and returns what could not be replaced. An unquoted
@@ -35,29 +31,18 @@ function pathOf(chain: readonly unknown[]): readonly PropertyKey[] {
   });
 }
 
-type Report = (value: string, problem: string, fix: string) => void;
-
-function replaceVariables(text: string, env: Environment, report: Report): string {
-  return text.replace(VARIABLE, (all: string, escaped?: string, name?: string, fallback?: string) => {
-    if (escaped !== undefined) return escaped;
-    if (name === undefined) {
-      report(all, "is not a variable", "write ${NAME} or ${NAME:-default}, and $${ for a literal ${");
-      return all;
-    }
-    const value = Object.hasOwn(env, name) ? env[name] : undefined;
-    if (fallback !== undefined) return value === undefined || value === "" ? fallback : value;
-    if (value !== undefined) return value;
-    report(all, `environment variable ${name} is not set`, `set it, or write \${${name}:-default}`);
-    return all;
+/** Paths of unquoted values that are one variable and nothing else: what a copy in another format has to remember. */
+export function bareVariables(document: Document): readonly (readonly PropertyKey[])[] {
+  const paths: (readonly PropertyKey[])[] = [];
+  visit(document, {
+    Scalar(key, node, ancestors) {
+      if (key !== "key" && typeof node.value === "string" && isBareVariable(node))
+        paths.push(pathOf([...ancestors, node]));
+    },
   });
+  return paths;
 }
 
 function isBareVariable(node: Scalar): boolean {
   return node.type === Scalar.PLAIN && /^\$\{[^}]*\}$/.test(String(node.value));
-}
-
-function plainValue(text: string): string | number | boolean {
-  if (/^-?(?:0|[1-9]\d*)(?:\.\d+)?$/.test(text)) return Number(text);
-  if (text === "true" || text === "false") return text === "true";
-  return text;
 }
