@@ -6,7 +6,7 @@ import type { Lane, LaneClock } from "../../shared/jetstream/lane.ts";
 import { type CoreSubscription, subscribeCore } from "../../shared/jetstream/subscribe.ts";
 import { compileTemplate } from "../../shared/subjects/template.ts";
 import type { Readiness } from "../../shared/telemetry/http.ts";
-import type { Logger } from "../../shared/telemetry/log.ts";
+import type { Logger } from "../../shared/telemetry/logger.ts";
 import { within } from "../../shared/time/within.ts";
 import { type BridgeCounters, createCounters } from "./accounting/counters.ts";
 import { RejectionLog } from "./accounting/rejection-log.ts";

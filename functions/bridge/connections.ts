@@ -1,7 +1,7 @@
 import { type Connection, watchConnection } from "../../shared/jetstream/connect.ts";
 import { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
 import type { Lane, LaneClock } from "../../shared/jetstream/lane.ts";
-import type { Logger } from "../../shared/telemetry/log.ts";
+import type { Logger } from "../../shared/telemetry/logger.ts";
 import type { ConnectionCounters } from "./accounting/counters.ts";
 
 export type Role = "ingest" | "publish";

@@ -9,7 +9,7 @@ import { manage } from "../../shared/jetstream/manager.ts";
 import type { StreamSpec } from "../../shared/jetstream/spec.ts";
 import { ensureStream } from "../../shared/jetstream/topology.ts";
 import { startTelemetry, type TelemetryServer } from "../../shared/telemetry/http.ts";
-import type { Logger } from "../../shared/telemetry/log.ts";
+import type { Logger } from "../../shared/telemetry/logger.ts";
 import { BRIDGE_METRICS } from "../../shared/telemetry/metrics.ts";
 import { exposeLatency, observerOf } from "../../shared/telemetry/registry.ts";
 import { exposeBridge } from "./accounting/metrics.ts";

@@ -1,4 +1,5 @@
-import { createLogger, type Logger } from "../../shared/telemetry/log.ts";
+import { createLogger } from "../../shared/telemetry/log.ts";
+import type { Logger } from "../../shared/telemetry/logger.ts";
 import { type BridgeService, runBridge } from "../bridge/run.ts";
 import { type OpenConfig, openConfigFile } from "./config-file.ts";
 import type { RegisterCommand } from "./context.ts";

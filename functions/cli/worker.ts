@@ -1,5 +1,6 @@
 import { Option } from "commander";
-import { createLogger, type Logger } from "../../shared/telemetry/log.ts";
+import { createLogger } from "../../shared/telemetry/log.ts";
+import type { Logger } from "../../shared/telemetry/logger.ts";
 import { type DrainReport, drainOnce } from "../consumer/drain.ts";
 import { OpenJobs } from "../consumer/open-jobs.ts";
 import { type ConsumerConfig, consumerOptions } from "../consumer/options.ts";

@@ -1,4 +1,4 @@
-import { type Buckets, bucketsSince } from "../telemetry/registry.ts";
+import { type Buckets, bucketsSince } from "../telemetry/buckets.ts";
 import type { Bucket } from "./buckets.ts";
 
 /** What a worker says of one of its jobs: cumulative since it started. */

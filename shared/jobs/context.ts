@@ -1,5 +1,5 @@
 import type { Receipt } from "../sinks/sink.ts";
-import type { Logger } from "../telemetry/log.ts";
+import type { Logger } from "../telemetry/logger.ts";
 import type { JobMessage } from "./message.ts";
 
 interface OutputFacts {

@@ -1,6 +1,5 @@
-import { type Logger, pino, stdSerializers } from "pino";
-
-export type { Logger } from "pino";
+import { pino, stdSerializers } from "pino";
+import type { Logger } from "./logger.ts";
 
 /** JSON lines on standard error, so that standard output stays data. */
 export function createLogger(name: string, level: string): Logger {

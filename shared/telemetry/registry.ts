@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { Buckets } from "./buckets.ts";
 import type { MetricDefinition } from "./definition.ts";
 import { LATENCY_BUCKETS_SECONDS } from "./metrics.ts";
 
@@ -57,9 +58,6 @@ export function observerOf(histogram: Histogram): (label: string, seconds: numbe
   };
 }
 
-/** Cumulative counts by upper bound, in the histogram's unit. */
-export type Buckets = ReadonlyMap<number, number>;
-
 /** What a histogram has counted so far, over all its labels, or for these values of them. */
 export async function bucketsOf(histogram: Histogram, only: Readonly<Record<string, string>> = {}): Promise<Buckets> {
   const counts = new Map<number, number>();
@@ -70,27 +68,4 @@ export async function bucketsOf(histogram: Histogram, only: Readonly<Record<stri
     counts.set(bound, (counts.get(bound) ?? 0) + value);
   }
   return counts;
-}
-
-/** What was counted between two looks at one histogram. */
-export function bucketsSince(now: Buckets, before: Buckets): Buckets {
-  return new Map([...now].map(([bound, count]) => [bound, count - (before.get(bound) ?? 0)]));
-}
-
-/** The value below which `share` of the observations lie: linear within the bucket; null without observations. */
-export function quantile(buckets: Buckets, share: number): number | null {
-  const ascending = [...buckets].sort(([a], [b]) => a - b);
-  const wanted = (ascending.at(-1)?.[1] ?? 0) * share;
-  if (wanted === 0) return null;
-  let lower = 0;
-  let below = 0;
-  for (const [bound, cumulative] of ascending) {
-    if (cumulative >= wanted) {
-      if (!Number.isFinite(bound)) return lower;
-      return lower + ((bound - lower) * (wanted - below)) / (cumulative - below);
-    }
-    lower = bound;
-    below = cumulative;
-  }
-  return lower;
 }

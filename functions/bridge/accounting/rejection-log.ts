@@ -1,4 +1,4 @@
-import type { Logger } from "../../../shared/telemetry/log.ts";
+import type { Logger } from "../../../shared/telemetry/logger.ts";
 import type { Arrival } from "../ingest.ts";
 
 const SAMPLE_EVERY_MS = 10_000;

@@ -7,7 +7,7 @@ import { countMessages, type QueueState, queueState } from "../../../shared/jets
 import { isInForce, type Pause, readPauses } from "../../../shared/jetstream/pause.ts";
 import { mergeBuckets, type PublishedReport, readReports } from "../../../shared/jetstream/reports.ts";
 import { type Stranded, strandedIn } from "../../../shared/jetstream/stranded.ts";
-import { quantile } from "../../../shared/telemetry/registry.ts";
+import { quantile } from "../../../shared/telemetry/buckets.ts";
 import { aboutConnection, type CommandConnections, type Management } from "../command-connections.ts";
 import type { ChosenJob } from "./selection.ts";
 

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Connection } from "../../../shared/jetstream/connect.ts";
 import { openNamed } from "../../../shared/jetstream/connect.ts";
-import type { Logger } from "../../../shared/telemetry/log.ts";
+import type { Logger } from "../../../shared/telemetry/logger.ts";
 import { bucketsOf } from "../../../shared/telemetry/registry.ts";
 import { within } from "../../../shared/time/within.ts";
 import { type BridgeService, runBridge } from "../../bridge/run.ts";

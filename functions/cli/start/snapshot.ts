@@ -1,4 +1,4 @@
-import type { Buckets } from "../../../shared/telemetry/registry.ts";
+import type { Buckets } from "../../../shared/telemetry/buckets.ts";
 import type { BridgeCounters, Tally } from "../../bridge/accounting/counters.ts";
 import type { JobCounters } from "../../consumer/counters.ts";
 

@@ -1,4 +1,4 @@
-import { bucketsSince, quantile } from "../../../shared/telemetry/registry.ts";
+import { bucketsSince, quantile } from "../../../shared/telemetry/buckets.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** Two snapshots: the view shows the later one and the rate since the earlier. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mergeBuckets, workerId } from "../../../shared/jetstream/reports.ts";
-import { quantile } from "../../../shared/telemetry/registry.ts";
+import { quantile } from "../../../shared/telemetry/buckets.ts";
 
 test("percentiles over several workers are those of all their observations", () => {
   const slow = new Map([

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Registry } from "prom-client";
+import { bucketsSince, quantile } from "../../../shared/telemetry/buckets.ts";
 import { BRIDGE_METRICS } from "../../../shared/telemetry/metrics.ts";
 import { METRIC_TABLES } from "../../../shared/telemetry/reference.ts";
-import { bucketsOf, bucketsSince, exposeLatency, exposeSamples, quantile } from "../../../shared/telemetry/registry.ts";
+import { bucketsOf, exposeLatency, exposeSamples } from "../../../shared/telemetry/registry.ts";
 
 test("numbers counted elsewhere are read at each scrape", async () => {
   const registry = new Registry();
