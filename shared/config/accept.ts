@@ -7,6 +7,7 @@ import { entriesOf } from "./plain.ts";
 import { type ConfigDocument, ConfigError, type Finding, pathText } from "./problem.ts";
 import { type Config, configSchema } from "./schema.ts";
 import { schemaNode } from "./schema-node.ts";
+import { checkSecretNames } from "./secrets.ts";
 
 /** Sections of named entries: one bad entry leaves the others to be checked. */
 const NAMED_SECTIONS = new Set(["connections", "ingest", "streams", "jobs", "sinks"]);
@@ -19,7 +20,7 @@ export interface Reading<T> {
 
 /** The schema, then whatever no single value shows. */
 export function readConfig(value: unknown): Reading<Config> {
-  const written = [...checkReferences(value), ...checkPresence(value)];
+  const written = [...checkReferences(value), ...checkPresence(value), ...checkSecretNames(value)];
   const parsed = configSchema.safeParse(value);
   if (parsed.success) {
     const findings = checkConfig({ config: parsed.data, isTrustKnown: true });

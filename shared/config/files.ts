@@ -2,13 +2,16 @@ import { Buffer } from "node:buffer";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { propertyOf } from "./plain.ts";
 import { ConfigError, type Finding, unplaced } from "./problem.ts";
+import { isSecretName } from "./secret-name.ts";
 
-/** The files a configuration names, as its caller reads them. */
+/** The files a configuration names, as its caller reads them; a secret may stand in a file's place. */
 export interface ConfigFiles {
   /** The configuration's own file, for messages. */
   readonly file: string;
   /** The text of a file named in the configuration, relative to the configuration's folder; throws when it cannot be read. */
   read(path: string): string;
+  /** What stands in the secrets named in the place of files, by name; absent where secrets are not fetched. */
+  readonly secrets?: ReadonlyMap<string, string>;
 }
 
 /** What a file is to hold; `check` returns what is wrong with it, or null. */
@@ -81,6 +84,7 @@ export class FileReader {
   }
 
   #readable(use: FileUse): string | null {
+    if (isSecretName(use.name)) return this.#secret(use);
     try {
       return this.#files.read(use.name);
     } catch (error) {
@@ -89,9 +93,24 @@ export class FileReader {
     }
   }
 
+  #secret(use: FileUse): string | null {
+    const { secrets } = this.#files;
+    const value = secrets?.get(use.name);
+    if (value !== undefined) return value;
+    this.#report(
+      use,
+      secrets === undefined ? "names a secret, which only the Lambda functions fetch" : "was not fetched",
+    );
+    return null;
+  }
+
   #report(use: FileUse, problem: string): void {
     const { path, key, name } = use;
-    const fix = `name a readable file that holds ${contentOf(use).what}; paths are relative to the configuration file`;
+    const { what } = contentOf(use);
+    const fix =
+      isSecretName(name) && this.#files.secrets !== undefined
+        ? `store ${what} under this name`
+        : `name a readable file that holds ${what}; paths are relative to the configuration file`;
     this.findings.push({ path: [...path, key], value: name, problem, fix });
   }
 }

@@ -12,6 +12,7 @@ import type { ConfigDocument, Finding } from "./problem.ts";
 import { trustSettings } from "./resolve.ts";
 import { type Config, type TrustConfig, trustSchema } from "./schema.ts";
 import { schemaNode } from "./schema-node.ts";
+import { checkSecretNames } from "./secrets.ts";
 
 const trustOnlySchema = z.object({ trust: trustSchema });
 
@@ -48,7 +49,7 @@ export function loadTrust(source: ConfigSource, files: ConfigFiles): TrustSettin
 }
 
 function readTrust(document: ConfigDocument): Reading<TrustConfig> {
-  const written = checkPresence(document.value);
+  const written = [...checkPresence(document.value), ...checkSecretNames(document.value)];
   const parsed = trustOnlySchema.safeParse(document.value);
   if (parsed.success) return { value: parsed.data.trust, findings: [...written, ...checkTrust(parsed.data.trust)] };
   const refused = findingsOf(parsed.error.issues, document.value, schemaNode(trustOnlySchema));
@@ -57,7 +58,8 @@ function readTrust(document: ConfigDocument): Reading<TrustConfig> {
 
 function checkFiles(value: unknown, files: ConfigFiles): readonly Finding[] {
   const reader = new FileReader(files);
-  for (const use of fileUses(value)) reader.read(use);
+  const namedBadly = new Set(checkSecretNames(value).map((finding) => finding.value)); // found already, with their fix
+  for (const use of fileUses(value)) if (!namedBadly.has(use.name)) reader.read(use);
   return reader.findings;
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { TrustSettings, V1TrustSettings, V2TrustSettings } from "../choria/settings.ts";
 import type { BucketSpec } from "../jetstream/buckets.ts";
+import type { JobQueue } from "../jetstream/job-queue.ts";
 import type { ConnectionCredentials, ConnectionSettings, ConsumerSpec, StreamSpec } from "../jetstream/spec.ts";
 import { compileTemplate } from "../subjects/template.ts";
 import { type ConfigFiles, type FileKey, FileReader } from "./files.ts";
@@ -142,6 +143,14 @@ export function consumerSpec(config: Pick<Config, "jobs" | "streams">, jobName: 
     maxAckPending: job.maxAckPending,
     maxDeliver: job.maxDeliver ?? NO_LIMIT,
   };
+}
+
+/** Where a job's messages wait. */
+export function jobQueueOf(config: Pick<Config, "jobs" | "streams">, jobName: string): JobQueue {
+  const { stream, durable, filterSubject } = consumerSpec(config, jobName);
+  const job = entry(config.jobs, jobName);
+  const filter = filterSubject ?? compileTemplate(entry(config.streams, job.stream).subject).filter;
+  return { stream, durable, ordered: job.order !== undefined, filter };
 }
 
 /** The buckets that workers share, on each connection with a job. */

@@ -303,13 +303,27 @@ const dispatcherSchema = z.strictObject({
     .prefault("60s")
     .describe("How long a drain may take; at most 5m, since idle connections are cut after 350 s."),
   maxInvocations: z.number().int().min(1).max(1_000).default(4).describe("Most drains of a job at a time."),
-  minInterval: duration().prefault("50ms").describe("Shortest time between two starts of a job's drains."),
+  maxTotalInvocations: z
+    .number()
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(50)
+    .describe("Most drains at a time over all jobs: each is an open connection to AWS."),
+  minInterval: duration()
+    .prefault("200ms")
+    .describe(
+      "Shortest time between two starts of a job's drains; what an invocation costs is paid at most that often.",
+    ),
   rampUp: duration().prefault("1s").describe("Drains of a job at most double within this."),
   coolDown: duration()
     .prefault("1s")
     .describe("Pause after a drain that failed, or that moved nothing; it doubles up to `maxCoolDown`."),
   maxCoolDown: duration().prefault("30s").describe("Longest pause."),
   targetAge: duration().prefault("5s").describe("Messages that wait longer than this ask for more drains."),
+  shutdownTimeout: duration()
+    .prefault("5s")
+    .describe("Time to wait for running drains after SIGTERM; they end by themselves when nobody waits."),
 });
 
 const keptStream = (name: string, maxAge: string, maxBytes: string) => ({
