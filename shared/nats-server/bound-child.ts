@@ -10,7 +10,7 @@ const children = new Set<ChildProcess>();
 export function spawnBound(
   program: string,
   args: readonly string[],
-  options: Pick<SpawnOptions, "detached" | "env">,
+  options: Pick<SpawnOptions, "cwd" | "detached" | "env">,
 ): ChildProcess {
   const bound = existsSync(SETPRIV);
   const command = bound ? [SETPRIV, "--pdeathsig", "KILL", program, ...args] : [program, ...args];
