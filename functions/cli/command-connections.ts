@@ -1,6 +1,7 @@
+import type { Channels } from "../../shared/jetstream/channels.ts";
 import type { Connection } from "../../shared/jetstream/connect.ts";
 import { manage } from "../../shared/jetstream/manager.ts";
-import { Channels } from "./channels.ts";
+import { commandChannels } from "./channels.ts";
 import type { OpenConfig } from "./config-file.ts";
 
 /** JetStream's management calls over a connection. */
@@ -18,7 +19,7 @@ export class CommandConnections {
 
   /** `label` names the command in the server's lists. */
   constructor(opened: OpenConfig, label: string) {
-    this.channels = new Channels(opened, label);
+    this.channels = commandChannels(opened, label);
   }
 
   async open(name: string): Promise<Connection> {

@@ -1,17 +1,20 @@
 import { type Removal, removeStored } from "../../shared/jetstream/remove.ts";
-import type { DeadLetterStore } from "./dead-store.ts";
-import { type Acting, type End, workThrough } from "./dead-work.ts";
+import type { DeadLetterStore } from "../replay/store.ts";
+import type { End } from "../replay/tally.ts";
+import type { Action } from "../replay/work.ts";
 
-/** `dead drop`. */
-export async function dropAll(store: DeadLetterStore, given: Acting): Promise<void> {
-  await workThrough(store, given, {
+export const DROP_ENDS: readonly string[] = ["dropped", "failed"];
+
+/** Removes dead letters for good. */
+export function dropAction(store: DeadLetterStore, dryRun: boolean): Action {
+  return {
     name: "dead.drop",
-    ends: ["dropped", "failed"],
+    settings: {},
     act: async ({ sequence }) => {
-      if (given.dryRun) return { type: "dropped", done: true, told: "would be dropped" };
+      if (dryRun) return { type: "dropped", done: true, told: "would be dropped" };
       return endOf(await removeStored(store.channel, store.stream, sequence));
     },
-  });
+  };
 }
 
 function endOf(removal: Removal): End {

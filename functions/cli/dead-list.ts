@@ -3,22 +3,28 @@ import { createWriteStream } from "node:fs";
 import type { Writable } from "node:stream";
 import { readMessage } from "../../shared/jetstream/browse.ts";
 import { type DeadLetter, readDeadLetter } from "../../shared/jetstream/dead-letters.ts";
-import { type Chosen, type Selection, select } from "./dead-selection.ts";
-import type { DeadLetterStore } from "./dead-store.ts";
+import { factsOf, type LetterFacts } from "../replay/facts.ts";
+import type { Selection } from "../replay/selection.ts";
+import type { DeadLetterStore } from "../replay/store.ts";
+import { walk } from "../replay/walk.ts";
 import { EXIT } from "./exit.ts";
 import { Lines, preview, printable } from "./terminal.ts";
 
+/** Nothing stops a walk that only reads: a signal ends the process. */
+const READER = { stop: new AbortController().signal, missing: reportMissing, stopped: () => {} };
+
 /** `dead ls`. */
-export async function list(store: DeadLetterStore, given: Selection & { readonly json: boolean }): Promise<void> {
+export async function list(store: DeadLetterStore, selection: Selection, json: boolean): Promise<void> {
   const lines = new Lines(process.stdout);
-  const { json, limit = Number.POSITIVE_INFINITY } = given;
+  const { limit = Number.POSITIVE_INFINITY } = selection;
   let listed = 0;
-  for await (const letter of select(store, { ...given, sequences: [], limit: limit + 1 }, reportMissing)) {
+  for await (const letter of walk(store, { ...selection, limit: limit + 1 }, READER)) {
     if (listed === limit) {
       console.error(`the first ${limit}; there are more (--limit)`);
       return;
     }
-    await lines.write(json ? JSON.stringify(facts(letter)) : lineOf(letter));
+    const facts = factsOf(letter);
+    await lines.write(json ? JSON.stringify(facts) : lineOf(facts));
     listed += 1;
   }
 }
@@ -32,7 +38,7 @@ export async function show(store: DeadLetterStore, sequence: number, json: boole
     console.log(JSON.stringify(exported(letter)));
     return;
   }
-  const told = Object.entries(facts(letter)).map(([name, value]) => `${name.padEnd(15)} ${printable(shown(value))}`);
+  const told = Object.entries(factsOf(letter)).map(([name, value]) => `${name.padEnd(15)} ${printable(shown(value))}`);
   const headers = letter.headers.map(([name, value]) => printable(`${name}: ${value}`));
   console.log([...told, "", ...headers, "", preview(letter.body)].join("\n"));
 }
@@ -43,12 +49,11 @@ function shown(fact: string | number | Date | null): string {
 }
 
 /** `dead export`. */
-export async function exportAll(store: DeadLetterStore, given: Chosen & { readonly output?: string }): Promise<void> {
-  const { output } = given;
+export async function exportAll(store: DeadLetterStore, selection: Selection, output?: string): Promise<void> {
   const out: Writable = output === undefined ? process.stdout : await newFile(output);
   const lines = new Lines(out);
   let written = 0;
-  for await (const letter of select(store, given, reportMissing)) {
+  for await (const letter of walk(store, selection, READER)) {
     await lines.write(JSON.stringify(exported(letter)));
     written += 1;
   }
@@ -75,27 +80,21 @@ export function reportMissing(what: string): void {
   process.exitCode = EXIT.failed;
 }
 
-/** All of it but headers and body, as `--json` prints it. */
-export function facts({ headers: _headers, body, ...letter }: DeadLetter) {
-  return { ...letter, bytes: body.length };
-}
-
 function exported(letter: DeadLetter) {
-  return { ...facts(letter), headers: letter.headers, body: Buffer.from(letter.body).toString("base64") };
+  return { ...factsOf(letter), headers: letter.headers, body: Buffer.from(letter.body).toString("base64") };
 }
 
-export function lineOf(letter: DeadLetter): string {
-  const { sequence, diedAt, job, reason, attempts, stream, streamSequence, sender, body, error } = letter;
-  const place = `${stream}:${streamSequence}`;
+export function lineOf(letter: LetterFacts): string {
+  const { sequence, diedAt, job, reason, attempts, stream, streamSequence, sender, bytes, error } = letter;
   const parts = [
     String(sequence),
     diedAt.toISOString(),
     job,
     reason,
     attempts === 1 ? "1 attempt" : `${attempts} attempts`,
-    place,
+    `${stream}:${streamSequence}`,
     sender,
-    `${body.length} B`,
+    `${bytes} B`,
     error,
   ];
   return printable(parts.filter((part) => part !== "").join("  "));

@@ -1,26 +1,12 @@
-import { jobConnections, streamName } from "../../shared/config/names.ts";
-import { manage } from "../../shared/jetstream/manager.ts";
-import { type Stranded, strandedIn } from "../../shared/jetstream/stranded.ts";
-import type { SweepEvent } from "../../shared/jetstream/sweep.ts";
-import { Sweeper } from "../consumer/sweeper.ts";
-import { Channels } from "./channels.ts";
-import { type OpenConfig, openConfigFile } from "./config-file.ts";
+import { REQUEUED, type SweepReport, sweepOnce } from "../consumer/sweep-once.ts";
+import { commandChannels } from "./channels.ts";
+import { openConfigFile } from "./config-file.ts";
 import type { RegisterCommand } from "./context.ts";
 import { EXIT } from "./exit.ts";
-
-const REQUEUED = "requeued";
 
 interface SweepArguments {
   readonly config: string;
   readonly json: boolean;
-}
-
-interface SweepReport {
-  /** By job, then by how they were found, or that they were put back. */
-  readonly swept: Readonly<Record<string, Readonly<Record<string, number>>>>;
-  /** What is left, by stream. */
-  readonly streams: Readonly<Record<string, Stranded>>;
-  readonly failures: readonly string[];
 }
 
 export const registerSweep: RegisterCommand = (program, { env }) => {
@@ -34,9 +20,9 @@ export const registerSweep: RegisterCommand = (program, { env }) => {
     .option("--json", "print the report as JSON", false)
     .action(async ({ config, json }: SweepArguments) => {
       const opened = openConfigFile(config, env);
-      const channels = new Channels(opened, "sweep");
+      const channels = commandChannels(opened, "sweep");
       try {
-        const report = await sweepOnce(opened, channels);
+        const report = await sweepOnce(opened.config, (name) => channels.get(name));
         console.log(json ? JSON.stringify(report) : describe(report));
         if (report.failures.length > 0) process.exitCode = EXIT.failed;
       } finally {
@@ -44,43 +30,6 @@ export const registerSweep: RegisterCommand = (program, { env }) => {
       }
     });
 };
-
-async function sweepOnce(opened: OpenConfig, channels: Channels): Promise<SweepReport> {
-  const swept: Record<string, Record<string, number>> = {};
-  const failures: string[] = [];
-  const onEvent = (event: SweepEvent): void => {
-    if (event.type === "sweep_failed") {
-      failures.push(`${event.what}: ${event.detail}`);
-      return;
-    }
-    const counts = swept[event.job] ?? {};
-    const what = event.type === "requeued" ? REQUEUED : event.by;
-    swept[event.job] = { ...counts, [what]: (counts[what] ?? 0) + 1 };
-  };
-  const sweeper = await Sweeper.open({
-    config: opened.config,
-    channel: (name) => channels.get(name),
-    apply: false,
-    onEvent,
-  });
-  await sweeper.once();
-  return { swept, streams: await strandedStreams(opened, channels), failures };
-}
-
-async function strandedStreams({ config }: OpenConfig, channels: Channels): Promise<SweepReport["streams"]> {
-  const streams: Record<string, Stranded> = {};
-  for (const connection of jobConnections(config)) {
-    const jsm = await manage((await channels.get(connection)).connection);
-    const entries = new Set(Object.values(config.jobs).map(({ stream }) => stream));
-    for (const entry of entries) {
-      if (config.streams[entry]?.connection !== connection) continue;
-      const name = streamName(config, entry);
-      const found = await strandedIn(jsm, name);
-      if (found !== null) streams[name] = found;
-    }
-  }
-  return streams;
-}
 
 function describe({ swept, streams, failures }: SweepReport): string {
   const jobs = Object.entries(swept).map(([job, counts]) => {

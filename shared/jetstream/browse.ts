@@ -1,5 +1,6 @@
 import {
   AckPolicy,
+  type ConsumerInfo,
   DeliverPolicy,
   type JetStreamManager,
   type MsgHdrs,
@@ -43,7 +44,7 @@ export async function* browse(connection: NatsConnection, options: BrowseOptions
   const jsm = await manage(connection);
   const { last_seq: last } = (await jsm.streams.info(stream)).state;
   if (fromSequence > last) return;
-  const durable = await makeReader(jsm, stream, fromSequence);
+  const { name: durable } = await makeReader(jsm, stream, fromSequence);
   try {
     for (let count = BATCH; count === BATCH; ) {
       const batch = await pullBatch(connection, { stream, durable }, BATCH);
@@ -59,8 +60,17 @@ export async function* browse(connection: NatsConnection, options: BrowseOptions
   }
 }
 
-async function makeReader(jsm: JetStreamManager, stream: string, fromSequence: number): Promise<string> {
-  const { name } = await jsm.consumers.add(stream, {
+/** How many messages a stream holds from a sequence on. */
+export async function countFrom(connection: NatsConnection, options: BrowseOptions): Promise<number> {
+  const { stream, fromSequence } = options;
+  const jsm = await manage(connection);
+  const { name, num_pending: count } = await makeReader(jsm, stream, fromSequence);
+  await jsm.consumers.delete(stream, name).catch(() => {}); // as above
+  return count;
+}
+
+function makeReader(jsm: JetStreamManager, stream: string, fromSequence: number): Promise<ConsumerInfo> {
+  return jsm.consumers.add(stream, {
     ack_policy: AckPolicy.None,
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: fromSequence,
@@ -68,7 +78,6 @@ async function makeReader(jsm: JetStreamManager, stream: string, fromSequence: n
     mem_storage: true,
     num_replicas: 1,
   });
-  return name;
 }
 
 function storedMessage(delivery: Delivery): StoredMessage {

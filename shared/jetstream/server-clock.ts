@@ -25,21 +25,16 @@ const READ_EVERY_MS = 60_000;
  */
 export class ServerClock {
   readonly #source: ClockSource;
+  readonly #read: () => Promise<Reading>;
   readonly #timer: NodeJS.Timeout;
   #reading: Reading;
 
   private constructor(source: ClockSource, first: Reading, read: () => Promise<Reading>) {
     this.#source = source;
     this.#reading = first;
-    this.#timer = setInterval(() => {
-      // A server that does not answer now is asked again; until then the last reading holds.
-      read().then(
-        (reading) => {
-          this.#reading = reading;
-        },
-        () => {},
-      );
-    }, READ_EVERY_MS);
+    this.#read = read;
+    // A server that does not answer now is asked again; until then the last reading holds.
+    this.#timer = setInterval(() => void this.reread().catch(() => {}), READ_EVERY_MS);
     this.#timer.unref();
   }
 
@@ -52,6 +47,11 @@ export class ServerClock {
   /** Milliseconds since 1970 by the server's clock. */
   now(): number {
     return this.#source.now() + this.#reading.offsetMs;
+  }
+
+  /** Asks the server now: after this process has stood still. Rejects when it does not answer. */
+  async reread(): Promise<void> {
+    this.#reading = await this.#read();
   }
 
   get uncertaintyMs(): number {

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { headers } from "nats";
 import { runCli, startCli } from "../support/cli.ts";
 import { makeConfigValue } from "../support/config.ts";
-import { makeDeadHeaders } from "../support/dead-letters.ts";
+import { publishDead, publishManyDead } from "../support/dead-letters.ts";
 import { eventually } from "../support/eventually.ts";
 import { makeFolder, writeYaml } from "../support/folder.ts";
 import { startNats } from "../support/nats.ts";
@@ -17,6 +16,7 @@ interface AuditRecord {
   readonly subject: string;
   readonly type: string;
   readonly by: string;
+  readonly why?: string;
   readonly selection: Readonly<Record<string, unknown>>;
   readonly done?: readonly { readonly sequence: number; readonly job: string; readonly id?: string }[];
   readonly totals: Readonly<Record<string, unknown>>;
@@ -50,12 +50,8 @@ async function setup(t: TestContext) {
     messages,
     counts: async () => [await messages("JOBS"), await messages("CHORIA_DEAD")],
     dead: (...args: string[]) => runCli(["dead", ...args, "--config", file]),
-    async die(number: number, changes: Record<string, string> = {}, body = `body ${number}`): Promise<number> {
-      const given = headers();
-      const own = { "Dead-Message-Id": `id-${number}`, "Dead-Sequence": String(number), "Dead-Subject": "jobs.n1" };
-      for (const [name, text] of Object.entries({ ...makeDeadHeaders(own), ...changes })) given.set(name, text);
-      return (await js.publish(`CHORIA_DEAD.${given.get("Dead-Job")}`, body, { headers: given })).seq;
-    },
+    die: (number: number, changes: Record<string, string> = {}, body?: string) =>
+      publishDead(js, number, changes, body),
     async audit(): Promise<AuditRecord[]> {
       const { last_seq: last } = (await jsm.streams.info("CHORIA_AUDIT")).state;
       const records: AuditRecord[] = [];
@@ -163,7 +159,7 @@ test("a replay and a drop are on record: who, with which filters, what became of
   for (let number = 1; number <= 1_100; number++) await die(number, number > 1_090 ? { "Dead-Job": "other" } : {});
 
   const replay = await dead("replay", "--job", "work", "--limit", "1050");
-  const drop = await dead("drop", "1091", "1092", "--by", "an operator");
+  const drop = await dead("drop", "1091", "1092", "--by", "an operator", "--why", "sent by mistake");
 
   assert.equal(replay.code, 0, replay.stderr);
   assert.match(replay.stdout, /^1050 replayed\n$/);
@@ -187,6 +183,7 @@ test("a replay and a drop are on record: who, with which filters, what became of
   assert.deepEqual(seventh, { sequence: 7, job: "work", id: "id-7.r1" });
   assert.deepEqual([end?.totals["replayed"], end?.totals["stopped"]], [1_050, false]);
   assert.deepEqual([dropped?.by, dropped?.done?.length], ["an operator", 2]);
+  assert.deepEqual([begin?.why, records.at(-1)?.why], [undefined, "sent by mistake"]);
 });
 
 test("what is named and not there fails the command, which does the rest", async (t) => {
@@ -267,11 +264,9 @@ test("a replay into a full queue fails for what finds no room, and goes on once 
 });
 
 test("a replay that is killed goes on where it stopped: everything is replayed once", async (t) => {
-  const { dead, die, counts, jsm, file, messages } = await setup(t);
+  const { dead, js, counts, jsm, file, messages } = await setup(t);
   const all = 5_000;
-  for (let from = 1; from <= all; from += 250) {
-    await Promise.all(Array.from({ length: 250 }, (_, at) => die(from + at)));
-  }
+  await publishManyDead(js, all);
   const killed = startCli(["dead", "replay", "--all", "--config", file]);
   await eventually(async () => assert.ok((await messages("JOBS")) >= 100, "not yet"), { timeoutMs: 60_000 });
   killed.child.kill("SIGKILL");
@@ -292,11 +287,9 @@ test("a replay that is killed goes on where it stopped: everything is replayed o
 });
 
 test("Ctrl-C ends a replay after what is under way, on record, and it can be gone on with", async (t) => {
-  const { dead, die, counts, audit, file, messages } = await setup(t);
+  const { dead, js, counts, audit, file, messages } = await setup(t);
   const all = 5_000;
-  for (let from = 1; from <= all; from += 250) {
-    await Promise.all(Array.from({ length: 250 }, (_, at) => die(from + at)));
-  }
+  await publishManyDead(js, all);
   const stopped = startCli(["dead", "replay", "--all", "--config", file]);
   await eventually(async () => assert.ok((await messages("JOBS")) >= 100, "not yet"), { timeoutMs: 60_000 });
   stopped.child.kill("SIGINT");

@@ -1,3 +1,4 @@
+import { type JetStreamClient, headers as makeHeaders } from "nats";
 import type { StoredMessage } from "../../shared/jetstream/browse.ts";
 
 /** The headers of a dead letter as a worker writes them. */
@@ -17,6 +18,32 @@ export function makeDeadHeaders(changes: Readonly<Record<string, string>> = {}):
     "Dead-At": "2026-11-20T11:00:00.000Z",
     ...changes,
   };
+}
+
+/** Stores a dead letter with its number as id and as place in its stream; resolves with its sequence. */
+export async function publishDead(
+  js: JetStreamClient,
+  number: number,
+  changes: Readonly<Record<string, string>> = {},
+  body = `body ${number}`,
+): Promise<number> {
+  const own = { "Dead-Message-Id": `id-${number}`, "Dead-Sequence": String(number), "Dead-Subject": "jobs.n1" };
+  const headers = makeHeaders();
+  for (const [name, text] of Object.entries({ ...makeDeadHeaders(own), ...changes })) headers.set(name, text);
+  return (await js.publish(`CHORIA_DEAD.${headers.get("Dead-Job")}`, body, { headers })).seq;
+}
+
+/** Stores so many, `first` the number of the first, some at a time: the order in which they are stored is open. */
+export async function publishManyDead(
+  js: JetStreamClient,
+  count: number,
+  changes: Readonly<Record<string, string>> = {},
+  first = 1,
+): Promise<void> {
+  for (let from = 0; from < count; from += 250) {
+    const size = Math.min(250, count - from);
+    await Promise.all(Array.from({ length: size }, (_, at) => publishDead(js, first + from + at, changes)));
+  }
 }
 
 /** A message of the dead-letter stream, as if read from it. */

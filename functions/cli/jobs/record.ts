@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { appendAudit } from "../../../shared/jetstream/audit.ts";
-import { openAudit } from "../audit-trail.ts";
+import { openAudit } from "../../replay/audit-trail.ts";
 import type { CommandConnections } from "../command-connections.ts";
 import type { OpenConfig } from "../config-file.ts";
 
@@ -16,9 +16,9 @@ export interface PauseRecord {
 export type AppendRecord = (record: PauseRecord) => Promise<void>;
 
 /** Appends to the configuration's audit stream, which is made when it is missing. */
-export function auditWriter(opened: OpenConfig, { channels }: CommandConnections): AppendRecord {
+export function auditWriter({ config }: OpenConfig, { channels }: CommandConnections): AppendRecord {
   return async (record) => {
-    const { channel, stream } = await openAudit(opened, channels);
+    const { channel, stream } = await openAudit({ config, channels });
     await appendAudit(channel, stream, { ...record, run: randomUUID(), part: 0 });
   };
 }

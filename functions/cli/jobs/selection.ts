@@ -1,7 +1,7 @@
 import { suggestName } from "../../../shared/config/nearest.ts";
+import { jobQueueOf } from "../../../shared/config/resolve.ts";
 import type { Config, JobConfig } from "../../../shared/config/schema.ts";
 import type { JobQueue } from "../../../shared/jetstream/job-queue.ts";
-import { jobQueueOf } from "../../consumer/queue-watch.ts";
 import { UsageError } from "../exit.ts";
 
 /** A job of the configuration, and where it is on the server. */

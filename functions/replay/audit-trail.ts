@@ -5,8 +5,7 @@ import { appendAudit } from "../../shared/jetstream/audit.ts";
 import type { Channel } from "../../shared/jetstream/channel.ts";
 import { manage } from "../../shared/jetstream/manager.ts";
 import { ensureStream } from "../../shared/jetstream/topology.ts";
-import type { Channels } from "./channels.ts";
-import type { OpenConfig } from "./config-file.ts";
+import type { Reach } from "./store.ts";
 
 /** Something done, as the audit keeps it. */
 export interface AuditEntry {
@@ -18,8 +17,15 @@ export interface AuditEntry {
 export interface AuditedCommand {
   readonly action: string;
   readonly by: string;
+  /** In the words of who did it. */
+  readonly why?: string;
   /** Options and arguments that chose what it is done to. */
   readonly selection: Readonly<Record<string, unknown>>;
+}
+
+export interface AuditStream {
+  readonly channel: Channel;
+  readonly stream: string;
 }
 
 const MOST_ENTRIES = 1_000;
@@ -27,10 +33,7 @@ const MOST_ENTRIES = 1_000;
 const MOST_CHARACTERS = 256 * 1_024;
 
 /** The audit stream's channel and name; the stream is made if it is missing. */
-export async function openAudit(
-  { config }: OpenConfig,
-  channels: Channels,
-): Promise<{ readonly channel: Channel; readonly stream: string }> {
+export async function openAudit({ config, channels }: Reach): Promise<AuditStream> {
   const channel = await channels.get(keptConnection(config, "audit") ?? "");
   const spec = auditSpec(config);
   await ensureStream(await manage(channel.connection), spec, { apply: false });
@@ -42,7 +45,7 @@ export async function openAudit(
  * without an end was cut off, and what it did last may be missing: at most a record's worth.
  */
 export class AuditTrail {
-  readonly #audit: { readonly channel: Channel; readonly stream: string };
+  readonly #audit: AuditStream;
   readonly #command: AuditedCommand;
   readonly #run = randomUUID();
   #part = 0;
@@ -50,13 +53,13 @@ export class AuditTrail {
   #characters = 0;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(audit: { readonly channel: Channel; readonly stream: string }, command: AuditedCommand) {
+  constructor(audit: AuditStream, command: AuditedCommand) {
     this.#audit = audit;
     this.#command = command;
   }
 
   begin(): Promise<void> {
-    this.#append({ type: "begin", selection: this.#command.selection });
+    this.#append({ type: "begin", ...this.#asked() });
     return this.#writing;
   }
 
@@ -73,8 +76,13 @@ export class AuditTrail {
 
   end(totals: Readonly<Record<string, unknown>>): Promise<void> {
     if (this.#entries.length > 0) this.#flush();
-    this.#append({ type: "end", selection: this.#command.selection, totals });
+    this.#append({ type: "end", ...this.#asked(), totals });
     return this.#writing;
+  }
+
+  #asked() {
+    const { why, selection } = this.#command;
+    return why === undefined ? { selection } : { why, selection };
   }
 
   #flush(): void {
