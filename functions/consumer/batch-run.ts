@@ -6,7 +6,7 @@ import { BadOutcomeError, OmittedError, RunTimeoutError, WorkerStoppingError } f
 import type { JobMessage } from "../../shared/jobs/message.ts";
 import { decide, decideFailure } from "../../shared/jobs/outcome.ts";
 import { nameOf, outcomeOf } from "../../shared/jobs/read-outcome.ts";
-import type { Logger } from "../../shared/telemetry/log.ts";
+import type { Logger } from "../../shared/telemetry/logger.ts";
 import { sortResults } from "./batch-results.ts";
 import { Ending } from "./ending.ts";
 import { DeliveredMessage, type StoredInput } from "./message.ts";

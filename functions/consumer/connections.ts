@@ -1,7 +1,7 @@
 import { type Channel, makeChannel } from "../../shared/jetstream/channel.ts";
 import { type Connection, watchConnection } from "../../shared/jetstream/connect.ts";
 import { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
-import type { Logger } from "../../shared/telemetry/log.ts";
+import type { Logger } from "../../shared/telemetry/logger.ts";
 
 /** Whoever has to know that a connection was lost and came back. */
 export interface ConnectionListener {

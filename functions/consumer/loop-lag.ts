@@ -25,6 +25,13 @@ export class LoopLag {
     return this.#worstMs;
   }
 
+  /** Forgets what was measured: a process that was frozen was not held up. */
+  restart(): void {
+    this.#histogram.reset();
+    this.#readings.length = 0;
+    this.#worstMs = 0;
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.#histogram.disable();

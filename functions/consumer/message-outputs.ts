@@ -3,7 +3,7 @@ import { type Encoded, issuesText } from "../../shared/jobs/document.ts";
 import { JobsError, OutputInvalidError, UnknownSinkError } from "../../shared/jobs/errors.ts";
 import { outputId } from "../../shared/jobs/output-id.ts";
 import type { OutboundMessage, Receipt, Sink } from "../../shared/sinks/sink.ts";
-import type { Logger } from "../../shared/telemetry/log.ts";
+import type { Logger } from "../../shared/telemetry/logger.ts";
 import type { Ending } from "./ending.ts";
 import type { JobObserver } from "./events.ts";
 import type { Job } from "./job.ts";

@@ -1,6 +1,6 @@
 import PQueue from "p-queue";
 import { streamName } from "../../shared/config/names.ts";
-import { delayedConsumerSpec } from "../../shared/config/resolve.ts";
+import { delayedConsumerSpec, jobQueueOf } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import { type Backlog, backlogOf } from "../../shared/jetstream/backlog.ts";
 import type { Connection } from "../../shared/jetstream/connect.ts";
@@ -8,7 +8,8 @@ import type { DeadLetterTarget } from "../../shared/jetstream/dead-letter.ts";
 import type { Sink } from "../../shared/sinks/sink.ts";
 import { isPlainSubject, subjectCovers } from "../../shared/subjects/overlap.ts";
 import { compileTemplate } from "../../shared/subjects/template.ts";
-import type { Logger } from "../../shared/telemetry/log.ts";
+import type { Logger } from "../../shared/telemetry/logger.ts";
+import { within } from "../../shared/time/within.ts";
 import { WorkerConnections } from "./connections.ts";
 import type { Consumer, JobRunner } from "./consumer.ts";
 import type { JobObserver } from "./events.ts";
@@ -21,7 +22,7 @@ import { OrderedConsumer } from "./ordered-consumer.ts";
 import { Parking } from "./parking.ts";
 import type { PausableJobs } from "./pauses.ts";
 import { openQueueStates, type QueueState } from "./queue-state.ts";
-import { jobQueueOf, type WatchedQueue } from "./queue-watch.ts";
+import type { WatchedQueue } from "./queue-watch.ts";
 import { Releaser } from "./releaser.ts";
 import { type JobChoice, resolveJobs } from "./resolve-jobs.ts";
 import type { Unwrap } from "./run.ts";
@@ -133,12 +134,31 @@ export class OpenJobs {
     return this.#opened.map(({ job }) => job);
   }
 
-  /** Starts consuming every job, and putting delayed messages back. */
-  consume(mode: "worker" | "drain", onEvent: JobObserver): Consuming {
-    const jobs = this.#opened.map((settings) =>
+  /**
+   * Makes a process that stood still usable again. False when a server does not answer within `timeoutMs`: then everything
+   * has to be opened anew.
+   */
+  async thaw(timeoutMs: number): Promise<boolean> {
+    this.lag.restart();
+    if (!(await this.connections.answer(timeoutMs))) return false;
+    let isRead = false;
+    const reading = Promise.all([...this.states.values()].map(({ clock }) => clock.reread())).then(
+      () => {
+        isRead = true;
+      },
+      () => {}, // as if there had been no answer
+    );
+    await within(reading, timeoutMs);
+    return isRead;
+  }
+
+  /** Starts consuming the jobs that `only` names, or every one, and putting delayed messages back. */
+  consume(mode: "worker" | "drain", onEvent: JobObserver, only: readonly string[] | null = null): Consuming {
+    const opened = this.#opened.filter(({ job }) => only === null || only.includes(job.name));
+    const jobs = opened.map((settings) =>
       this.#attached(settings.connection, consumerOf({ ...settings, mode, onEvent })),
     );
-    const releasers = this.#opened.map(({ job, connection, state }) =>
+    const releasers = opened.map(({ job, connection, state }) =>
       this.#attached(connection, this.#releaser(state, { job: job.name, mode, onEvent })),
     );
     return { jobs, all: [...jobs, ...releasers] };
@@ -170,9 +190,10 @@ export class OpenJobs {
     });
   }
 
-  /** What is left on the server, over all jobs. */
-  async backlog(): Promise<Backlog> {
-    const all = await Promise.all(this.#opened.map(leftOf));
+  /** What is left on the server, over the jobs that `only` names, or every one. */
+  async backlog(only: readonly string[] | null = null): Promise<Backlog> {
+    const opened = this.#opened.filter(({ job }) => only === null || only.includes(job.name));
+    const all = await Promise.all(opened.map(leftOf));
     return all.reduce((sum, one) => ({
       waiting: sum.waiting + one.waiting,
       unsettled: sum.unsettled + one.unsettled,

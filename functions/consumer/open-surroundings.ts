@@ -9,7 +9,7 @@ import { ensureConsumer, ensureStream } from "../../shared/jetstream/topology.ts
 import { jetStreamSink } from "../../shared/sinks/jetstream.ts";
 import type { Sink } from "../../shared/sinks/sink.ts";
 import { compileTemplate } from "../../shared/subjects/template.ts";
-import type { Logger } from "../../shared/telemetry/log.ts";
+import type { Logger } from "../../shared/telemetry/logger.ts";
 import type { WorkerConnections } from "./connections.ts";
 import { guardSink } from "./guard-sink.ts";
 import type { Job } from "./job.ts";

@@ -6,7 +6,7 @@ import type { ResolvedFiles } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import { type Connection, openNamed } from "../../shared/jetstream/connect.ts";
 import { workerId } from "../../shared/jetstream/reports.ts";
-import type { Logger } from "../../shared/telemetry/log.ts";
+import type { Logger } from "../../shared/telemetry/logger.ts";
 import { importHandlers, type LoadHandler } from "./load-handlers.ts";
 import type { OpenJobsOptions } from "./open-jobs.ts";
 

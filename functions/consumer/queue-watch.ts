@@ -1,5 +1,3 @@
-import { consumerSpec, streamSpec } from "../../shared/config/resolve.ts";
-import type { Config } from "../../shared/config/schema.ts";
 import { nextMessage } from "../../shared/jetstream/browse.ts";
 import type { Connection } from "../../shared/jetstream/connect.ts";
 import { type JobQueue, queueState } from "../../shared/jetstream/job-queue.ts";
@@ -29,14 +27,6 @@ export interface WatchedQueue {
 }
 
 const LOOK_EVERY_MS = 15_000;
-
-/** Where a job's messages wait, from the configuration. */
-export function jobQueueOf(config: Config, job: string): JobQueue {
-  const { stream, durable, filterSubject } = consumerSpec(config, job);
-  const entry = config.jobs[job];
-  const filter = filterSubject ?? streamSpec(config, entry?.stream ?? "").subjects[0] ?? ">";
-  return { stream, durable, ordered: entry?.order !== undefined, filter };
-}
 
 /**
  * Looks now and then how deep the queues are: several requests to the server, too many for each scrape. What could not be

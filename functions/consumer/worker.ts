@@ -1,5 +1,5 @@
 import type { SweepEvent } from "../../shared/jetstream/sweep.ts";
-import type { Logger } from "../../shared/telemetry/log.ts";
+import type { Logger } from "../../shared/telemetry/logger.ts";
 import { type JobCounters, WorkerCounters } from "./counters.ts";
 import type { JobEvent, JobObserver, PartitionChange } from "./events.ts";
 import { type Consuming, OpenJobs, type OpenJobsOptions } from "./open-jobs.ts";

@@ -1,107 +1,180 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, execFile, fork } from "node:child_process";
-import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { headers as makeHeaders } from "nats";
 import { eventually } from "../support/eventually.ts";
+import { makeFolder, writeYaml } from "../support/folder.ts";
+import { type Deployment, drain, invoke, startFunctions } from "../support/functions.ts";
+import { provideNode } from "../support/lambda/node.ts";
 import { startNats } from "../support/nats.ts";
-import { readZip } from "../support/zip.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const run = promisify(execFile);
+const EXAMPLE = fileURLToPath(new URL("../../docs/lambda/consumer.yaml", import.meta.url));
+const HANDLERS = fileURLToPath(new URL("../../docs/lambda/handlers.ts", import.meta.url));
+const CACHE = fileURLToPath(new URL("../../.cache", import.meta.url));
+const DEPLOYMENT: Deployment = { timeoutMs: 30_000, memoryMb: 512 };
 
-/** Packages the function as a deployment does, without any credentials, and unpacks the zip as the platform does. */
-async function packageFunction(t: TestContext) {
-  const folder = await mkdtemp(join(tmpdir(), "choria-bridge-lambda-"));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  const { PATH = "", HOME = "" } = process.env;
-  const serverless = join(root, "node_modules", ".bin", "serverless");
-  await run(serverless, ["package", "--package", join(folder, "package")], { cwd: root, env: { PATH, HOME } });
-  const files = readZip(await readFile(join(folder, "package", "choria-bridge.zip")));
-  for (const [name, content] of files) {
-    const path = join(folder, "task", name);
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, content);
-  }
-  const template: unknown = JSON.parse(
-    await readFile(join(folder, "package", "cloudformation-template-update-stack.json"), "utf8"),
-  );
-  return { files, template, bundle: join(folder, "task", ".build/lambda/consumer.mjs") };
-}
+/** Two jobs, one of them in a function of its own. */
+const configOf = (servers: readonly string[]) => ({
+  connections: { jetstream: { servers } },
+  trust: { v2: { trustedSigners: ["ab".repeat(32)] } },
+  streams: {
+    inventory: { connection: "jetstream", subject: "choria.inventory.{sender}", allowUnprovenSender: true },
+    facts: { connection: "jetstream", subject: "choria.facts.{sender}", allowUnprovenSender: true },
+    nodes: { connection: "jetstream", subject: "nodes.{sender}", retention: "limits", allowUnprovenSender: true },
+  },
+  jobs: {
+    republish: { stream: "inventory", sink: "nodes", timeout: "10s" },
+    facts: { stream: "facts", handler: `${HANDLERS}#facts`, timeout: "10s" },
+  },
+  sinks: { nodes: { type: "jetstream", to: "nodes" } },
+  lambda: { functions: { facts: { jobs: ["facts"] } } },
+});
 
-async function startRuntime(t: TestContext, bundle: string, url: string): Promise<ChildProcess> {
-  const runtime = join(root, "test/support/lambda-runtime.mjs");
-  const child = fork(runtime, [bundle], {
-    env: { NATS_URL: url },
-    execArgv: [],
-    stdio: ["ignore", "inherit", "ignore", "ipc"],
-  });
-  t.after(() => child.kill("SIGKILL"));
-  await once(child, "message");
-  return child;
-}
-
-async function invoke(runtime: ChildProcess, timeLeftMs = 10_000): Promise<Record<string, unknown>> {
-  runtime.send({ timeLeftMs });
-  const [answer] = await once(runtime, "message");
-  assert.equal(answer.error, undefined);
-  return answer.report;
-}
-
-test("the packaged function drains real queues, stays warm, and survives a server restart between invocations", async (t) => {
+async function setup(t: TestContext, env: Readonly<Record<string, string>> = {}) {
   const nats = await startNats(t);
-  const { files, template, bundle } = await packageFunction(t);
-
-  assert.deepEqual([...files.keys()].sort(), [
-    ".build/lambda/config.json",
-    ".build/lambda/consumer.mjs",
-    ".build/lambda/consumer.mjs.map",
-  ]);
-  const text = JSON.stringify(template);
-  assert.match(text, /"Handler":"\.build\/lambda\/consumer\.handler"/);
-  assert.match(text, /"Runtime":"nodejs24\.x"/);
-  assert.match(text, /"Architectures":\["arm64"\]/);
-  assert.match(text, /"ReservedConcurrentExecutions":2/);
-
-  const runtime = await startRuntime(t, bundle, nats.url);
-  const empty = await invoke(runtime);
-  assert.deepEqual([empty["processed"], empty["left"], empty["reason"]], [0, 0, "empty"]);
-
+  const folder = await makeFolder(t);
+  const config = await writeYaml(folder, configOf([nats.url]));
+  const deploy = { consumer: DEPLOYMENT, facts: DEPLOYMENT, sweeper: DEPLOYMENT };
+  const lambda = await startFunctions(t, { config, outdir: join(folder, "lambda"), deploy, env });
   const connection = await nats.connect();
-  const jsm = await connection.jetstreamManager();
-  const put = (subject: string, body: string, id: string) => {
+  const put = async (subject: string, body: string, id: string): Promise<void> => {
     const headers = makeHeaders();
     headers.set("Choria-Sender", "n1.example.net");
     headers.set("Nats-Msg-Id", id);
-    return connection.jetstream().publish(subject, body, { headers });
+    await connection.jetstream().publish(subject, body, { headers });
   };
+  return { nats, lambda, put, jsm: await connection.jetstreamManager() };
+}
+
+test("packaged functions drain their own jobs, stay warm, and survive a server restart between invocations", async (t) => {
+  const { nats, lambda, put, jsm } = await setup(t);
+  assert.deepEqual([(await drain(lambda)).reason, (await drain(lambda, "facts")).left], ["empty", 0]);
   await put("choria.inventory.n1", "report", "1");
   await put("choria.facts.n1", '{"content":{"facts":{"os":"linux"}}}', "2");
   await put("choria.facts.n1", '{"content":{"facts":{}}}', "3");
   await put("choria.facts.n1", "not json", "4");
 
-  const report = await invoke(runtime);
+  const first = await drain(lambda);
+  const second = await drain(lambda, "facts");
 
-  assert.deepEqual(report, {
-    processed: 2,
-    retried: 0,
-    dead: 1,
-    dropped: 1,
-    returned: 0,
-    unsettled: 0,
-    left: 0,
-    reason: "empty",
-  });
+  const nothing = { retried: 0, dead: 0, dropped: 0, returned: 0, unsettled: 0, left: 0, reason: "empty" };
+  assert.deepEqual(first, { ...nothing, processed: 1 });
+  assert.deepEqual(second, { ...nothing, processed: 1, dead: 1, dropped: 1 });
   const bodies = [1, 2].map(async (seq) => (await jsm.streams.getMessage("nodes", { seq })).string());
-  assert.deepEqual((await Promise.all(bodies)).sort(), ["report", '{"os":"linux"}'].sort());
+  assert.deepEqual(await Promise.all(bodies), ["report", '{"os":"linux"}']);
+  assert.deepEqual(
+    lambda.invocations.map(({ cold }) => cold),
+    [true, true, false, false],
+  );
 
   await nats.server.kill("SIGKILL");
   await nats.server.restart();
   await eventually(() => put("choria.inventory.n1", "after", "5"), { timeoutMs: 40_000 });
-  assert.equal((await invoke(runtime))["processed"], 1);
+  assert.equal((await drain(lambda)).processed, 1);
+});
+
+test("an event's documented fields are checked, and nothing else of it is looked at", async (t) => {
+  const { lambda, put } = await setup(t);
+  await drain(lambda); // makes the streams
+  await put("choria.inventory.n1", "report", "1");
+
+  for (const [event, told] of [
+    [{ job: "facts" }, /function "consumer" runs no job "facts", only republish/],
+    [{ job: 7 }, /job: /],
+    [{ budgetMs: "soon" }, /budgetMs: /],
+  ] as const) {
+    const { error, payload } = await invoke(lambda, "consumer", event);
+    assert.equal(error, "Unhandled");
+    assert.ok(payload instanceof Object && "errorMessage" in payload && "errorType" in payload);
+    assert.equal(payload.errorType, "InvocationEventError");
+    assert.match(String(payload.errorMessage), told);
+  }
+  for (const event of [null, [1, 2], "text", { source: "aws.events", "detail-type": "Scheduled Event", jobs: 7 }]) {
+    await invoke(lambda, "consumer", event);
+  }
+
+  assert.equal((await drain(lambda)).processed, 0, "an event with other fields had drained it");
+  assert.equal(lambda.invocations.filter(({ outcome }) => outcome === "ok").length, 6);
+});
+
+test("a drain keeps to the budget of its event", async (t) => {
+  const { lambda, put } = await setup(t);
+  await drain(lambda);
+  await put("choria.inventory.n1", "report", "1");
+
+  const report = await drain(lambda, "consumer", { job: "republish", budgetMs: 1 });
+
+  assert.deepEqual([report.processed, report.reason], [0, "deadline"]);
+  assert.equal((await drain(lambda, "consumer", { job: "republish", budgetMs: 10_000 })).processed, 1);
+});
+
+test("the sweeper answers what it found, and both write metrics that CloudWatch reads from the log", async (t) => {
+  const { lambda, put } = await setup(t, { CHORIA_BRIDGE_SERVICE: "choria-bridge-test" });
+  await drain(lambda);
+  await drain(lambda, "facts");
+  await put("choria.inventory.n1", "report", "1");
+  await drain(lambda);
+
+  const { error, payload } = await invoke(lambda, "sweeper");
+
+  assert.equal(error, null, JSON.stringify(payload));
+  assert.ok(payload instanceof Object && "failures" in payload);
+  assert.deepEqual(payload.failures, []);
+  const metrics = (name: string) =>
+    lambda.logs(`test-${name}`).flatMap(({ line }) => (line.includes('"_aws"') ? [JSON.parse(line)] : []));
+  const { _aws, ...drained } = metrics("consumer").at(-1);
+  assert.deepEqual(_aws.CloudWatchMetrics[0].Dimensions, [["Service", "Job"]]);
+  assert.deepEqual(drained, {
+    ...{ Service: "choria-bridge-test", Job: "republish" },
+    ...{ Processed: 1, Retried: 0, Dead: 0, Returned: 0, Pending: 0, OldestMessageAge: 0 },
+  });
+  const { _aws: _declared, ...swept } = metrics("sweeper").at(-1);
+  assert.deepEqual(swept, { Service: "choria-bridge-test", Function: "sweeper", Stranded: 0 });
+});
+
+test("a function that cannot begin says why in one line, touches no message, and begins once it can", async (t) => {
+  const { nats, lambda, put } = await setup(t);
+  await drain(lambda);
+  await put("choria.inventory.n1", "report", "1");
+  await lambda.retire("test-consumer");
+  await nats.server.kill("SIGKILL");
+
+  const { error, payload } = await invoke(lambda, "consumer");
+
+  assert.equal(error, "Unhandled");
+  assert.ok(payload instanceof Object && "errorType" in payload && "errorMessage" in payload && "trace" in payload);
+  assert.equal(payload.errorType, "ConnectError");
+  assert.match(String(payload.errorMessage), /^connection "jetstream" to nats:\/\/[^ ]+: no server answers there/);
+  assert.deepEqual(payload.trace, [`ConnectError: ${payload.errorMessage}`]);
+
+  await nats.server.restart();
+  assert.equal((await drain(lambda)).processed, 1);
+});
+
+test("the example configuration bundles, and its functions load on the runtime's own Node.js", async (t) => {
+  const folder = await makeFolder(t);
+  const node = await provideNode(24, CACHE, (line) => t.diagnostic(line));
+  assert.ok(node.ok, node.ok ? "" : node.reason);
+  const env = { NATS_URL: "nats://127.0.0.1:1" };
+  const deploy = { consumer: DEPLOYMENT, sweeper: DEPLOYMENT, replay: DEPLOYMENT };
+  const lambda = await startFunctions(t, {
+    config: EXAMPLE,
+    outdir: join(folder, "lambda"),
+    deploy,
+    env,
+    node: node.path,
+  });
+
+  const answers = await Promise.all(["consumer", "sweeper", "replay"].map((name) => invoke(lambda, name)));
+
+  for (const { error, payload } of answers) {
+    assert.equal(error, "Unhandled");
+    assert.ok(payload instanceof Object && "errorType" in payload);
+    assert.match(
+      String(payload.errorType),
+      /^(Connect|Secret|ReplayEvent|InvocationEvent)Error$/,
+      JSON.stringify(payload),
+    );
+  }
 });

@@ -39,6 +39,10 @@ type FaultRules = Pick<Rules, "deaths"> &
 export interface Scenario {
   readonly ledger: Ledger;
   readonly workers: Workers;
+  /** For everything that belongs to the test; gone with it. */
+  readonly folder: string;
+  /** The configuration of a worker that reaches the servers as the ledger does. */
+  readonly config: string;
   /** The ledger's own connection to the servers of the outputs. */
   readonly outputs: NatsConnection;
   /** Every run so far, in the order in which they began. */
@@ -88,6 +92,8 @@ export async function startScenario(t: TestContext, settings: ScenarioSettings):
   return {
     ledger,
     workers,
+    folder,
+    config: topology,
     outputs,
     runs: () => readRuns(folder),
     thwarted: async () => (await readRuns(folder)).filter(({ end }) => end === "thwarted").length,
@@ -150,6 +156,7 @@ function config(settings: ScenarioSettings, routes: Readonly<Record<string, read
     advisories: copies,
     state: copies,
     worker: { http: { port: 0 }, shutdownTimeout: "10s", sweepEvery: "5s" },
+    dispatcher: { http: { port: 0 }, functionPrefix: "test-", budget: "10s", pollEvery: "200ms" },
   };
 }
 

@@ -1,3 +1,5 @@
+import { fileURLToPath } from "node:url";
+
 /** Name of the module in the test's folder, and of its export. */
 export const HANDLER_FILE = "ledger.mjs";
 export const HANDLER = `${HANDLER_FILE}#ledger`;
@@ -11,7 +13,7 @@ export function handlerModule(folder: string): string {
   return `
 import { closeSync, openSync, writeSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
-import { defineHandler } from ${JSON.stringify(import.meta.resolve("choria-bridge/handler"))};
+import { defineHandler } from ${JSON.stringify(fileURLToPath(import.meta.resolve("choria-bridge/handler")))};
 
 const FOLDER = ${JSON.stringify(folder)};
 const log = openSync(\`\${FOLDER}/\${process.pid}.runs\`, "a");

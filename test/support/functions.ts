@@ -1,0 +1,69 @@
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
+import { bundleFunctions } from "../../scripts/lambda/bundle.ts";
+import { readSource } from "../../scripts/lambda/source.ts";
+import { type DrainAnswer, drainReportSchema } from "../../shared/lambda/event.ts";
+import { type EmulatorSettings, LambdaEmulator } from "./lambda/emulator.ts";
+import type { FunctionSettings } from "./lambda/function.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** How a function is deployed, beside its bundle; what is left out is as in the emulator. */
+export type Deployment = Omit<FunctionSettings, "name" | "taskRoot" | "handler">;
+
+export interface FunctionsSettings extends Omit<EmulatorSettings, "functions"> {
+  /** Configuration file, as a user writes it. */
+  readonly config: string;
+  /** An empty folder for the bundles. */
+  readonly outdir: string;
+  /** By the functions' names in the configuration; only these are deployed. */
+  readonly deploy: Readonly<Record<string, Deployment>>;
+  /** Variables of the configuration at build time, and of every function. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Bundles functions as a deployment does and runs these very files under the emulator, as `test-<name>`; gone with the test. */
+export async function startFunctions(
+  t: Pick<TestContext, "after">,
+  { config, outdir, deploy, env = {}, ...emulator }: FunctionsSettings,
+): Promise<LambdaEmulator> {
+  await bundleFunctions(readSource(config, env), root, outdir);
+  const functions = Object.entries(deploy).map(([name, deployment]) => ({
+    ...deployment,
+    env: { ...env, ...deployment.env },
+    name: `test-${name}`,
+    taskRoot: outdir,
+    handler: `${name}/${name}.handler`,
+  }));
+  const lambda = await LambdaEmulator.start({ ...emulator, functions });
+  t.after(() => lambda.close());
+  return lambda;
+}
+
+export interface Answer {
+  /** Null: the function ended well. */
+  readonly error: string | null;
+  /** What it answered, or the error it ended with. */
+  readonly payload: unknown;
+}
+
+/** Invokes a function of `startFunctions` as a program does, and waits for its answer. */
+export async function invoke(lambda: LambdaEmulator, name: string, event: unknown = {}): Promise<Answer> {
+  const credentials = { accessKeyId: "test", secretAccessKey: "test" };
+  const client = new LambdaClient({ endpoint: lambda.endpoint, region: "us-east-1", credentials, maxAttempts: 1 });
+  try {
+    const Payload = Buffer.from(JSON.stringify(event));
+    const answer = await client.send(new InvokeCommand({ FunctionName: `test-${name}`, Payload }));
+    return { error: answer.FunctionError ?? null, payload: JSON.parse(Buffer.from(answer.Payload ?? []).toString()) };
+  } finally {
+    client.destroy();
+  }
+}
+
+/** As `invoke`, for a function that drains. Throws when it did not answer as one. */
+export async function drain(lambda: LambdaEmulator, name = "consumer", event: unknown = {}): Promise<DrainAnswer> {
+  const { error, payload } = await invoke(lambda, name, event);
+  if (error !== null) throw new Error(`the invocation failed: ${error} ${JSON.stringify(payload)}`);
+  return drainReportSchema.parse(payload);
+}
