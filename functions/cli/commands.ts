@@ -31,6 +31,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./worker.ts")).registerDrain,
   },
   {
+    name: "dispatch",
+    summary: "invoke the jobs' AWS Lambda functions while messages wait",
+    load: async () => (await import("./dispatch.ts")).registerDispatch,
+  },
+  {
     name: "jobs",
     summary: "show, pause and resume jobs, and look into their queues",
     load: async () => (await import("./jobs/jobs.ts")).registerJobs,
