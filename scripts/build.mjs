@@ -1,8 +1,9 @@
 // Transpiles functions/ and shared/ into dist/, file for file, so that a checkout, the packed tarball and the tests
 // run the same modules. Types are checked by `npm run types`, not here: a build must be fast enough to precede `npm start`.
-// For the benchmarks, which measure what ships: node scripts/build.mjs .build/bench bench functions shared
+// The benchmarks, which measure what ships, are built likewise into a folder of their own (`npm run bench`).
 import {
   chmodSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -11,7 +12,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 // npm runs `prepare` where development dependencies are left out too (--omit=dev, or npx before `npm ci`): a failure
@@ -30,11 +31,10 @@ const dist = join(root, target);
 const outdir = mkdtempSync(join(root, ".dist-"));
 chmodSync(outdir, 0o755);
 process.on("exit", () => rmSync(outdir, { recursive: true, force: true }));
-const sources = folders.flatMap((folder) =>
-  readdirSync(join(root, folder), { recursive: true })
-    .map((file) => join(root, folder, String(file)))
-    .filter((file) => file.endsWith(".ts")),
+const files = folders.flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true }).map((file) => join(root, folder, String(file))),
 );
+const sources = files.filter((file) => file.endsWith(".ts"));
 
 await build({
   entryPoints: sources,
@@ -46,6 +46,8 @@ await build({
   sourcemap: true,
   logLevel: "warning",
 });
+// What is JavaScript already: the runtime that the emulator of Lambda starts.
+for (const file of files.filter((path) => path.endsWith(".mjs"))) copyFileSync(file, join(outdir, relative(root, file)));
 // What is packed carries types; a checkout has its sources. Seconds that `npm start` need not wait for.
 if (process.env.npm_command === "pack" || process.env.npm_command === "publish") await declareTypes();
 // esbuild leaves import paths alone when it does not bundle: "./x.ts" must name the file it became.

@@ -22,6 +22,13 @@ const build = () => {
   execFileSync(process.execPath, ["scripts/build.mjs"], { cwd: root, stdio: "inherit" });
   return {};
 };
+// An AWS to deploy to: it is installed once, and a test's time is not for that. What else the tests need they fetch.
+const moto = () => {
+  if (process.env.MOTO_SERVER !== undefined) return {};
+  const args = ["--import", "tsx", "scripts/python-tools.ts", "moto_server"];
+  const stdio = ["ignore", "pipe", "inherit"];
+  return { MOTO_SERVER: execFileSync(process.execPath, args, { cwd: root, encoding: "utf8", stdio }).trim() };
+};
 
 // test/<name>/**/*.test.ts. Suites that `npm test` leaves out get their own `npm run test:<name>`.
 const SUITES = {
@@ -29,6 +36,7 @@ const SUITES = {
   integration: [natsServer],
   e2e: [natsServer, build],
   faults: [natsServer, build],
+  deploy: [moto],
 };
 
 // The fault tests have a long form, for which nobody waits.

@@ -1,0 +1,39 @@
+// Bundles the Lambda functions of a configuration, one folder each. `serverless package` runs it (plugin.cjs).
+//
+//   node --import tsx scripts/lambda/build.ts [CONFIG [FOLDER]]
+//
+// CONFIG is CHORIA_BRIDGE_CONFIG or docs/lambda/consumer.yaml by default, FOLDER .build/lambda. A configuration with
+// mistakes, or with handlers that are not there, ends it with exit code 2: never the first invocation.
+import { join, relative, resolve } from "node:path";
+import { argv, cwd, env } from "node:process";
+import { fileURLToPath } from "node:url";
+import { type BuildFailure, formatMessages } from "esbuild";
+import { ConfigError } from "../../shared/config/problem.ts";
+import { bundleFunctions } from "./bundle.ts";
+import { readSource } from "./source.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const DEFAULT_CONFIG = join(root, "docs/lambda/consumer.yaml");
+
+const [config = env["CHORIA_BRIDGE_CONFIG"] ?? DEFAULT_CONFIG, folder = join(root, ".build/lambda")] = argv.slice(2);
+try {
+  const outdir = resolve(folder);
+  for (const { name, bytes, handlers } of await bundleFunctions(readSource(config, env), root, outdir)) {
+    const with_ = handlers.length === 0 ? "" : `, handlers: ${handlers.join(", ")}`;
+    console.log(`${join(relative(cwd(), outdir), name)}: ${Math.ceil(bytes / 1000)} kB${with_}`);
+  }
+} catch (error) {
+  console.error(await explained(error));
+  process.exitCode = 2;
+}
+
+/** What is wrong, without a stack: it is the configuration's fault, or that of a handler. Others are thrown again. */
+async function explained(error: unknown): Promise<string> {
+  if (error instanceof ConfigError) return error.message;
+  if (!isBuildFailure(error)) throw error;
+  return (await formatMessages(error.errors, { kind: "error" })).join("").trimEnd();
+}
+
+function isBuildFailure(error: unknown): error is BuildFailure {
+  return error instanceof Error && "errors" in error && Array.isArray(error.errors);
+}
