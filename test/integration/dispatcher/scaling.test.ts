@@ -132,6 +132,7 @@ test("a stop starts nothing more and does not wait for ever: the drain that runs
   await set("holding", false);
 
   await eventually(async () => assert.equal(await left(), 0));
+  await eventually(() => assert.equal(emulator.running(FUNCTION_NAME), 0));
   assert.equal(emulator.invocations.length, 1);
 });
 
