@@ -54,11 +54,16 @@ function filesOf(suite, filters) {
     .sort();
 }
 
+function filesAtOnce() {
+  const cores = Math.max(2, availableParallelism());
+  return suites.includes("faults") ? cores : 2 * cores;
+}
+
 function runTests(files, env) {
   const args = [
     ...["--import", "tsx", "--test", "--test-reporter=./scripts/test-reporter.mjs"],
-    // Most tests wait for a server more than they compute; more files at once would make each one's timing worse.
-    `--test-concurrency=${Math.max(2, availableParallelism())}`,
+    // Most tests wait for a server more than they compute. Fault tests do both, and more at once would make timings worse.
+    `--test-concurrency=${filesAtOnce()}`,
     `--test-timeout=${TIMEOUT_MS}`,
   ];
   return spawnSync(process.execPath, [...args, ...files], { cwd: root, stdio: "inherit", env });

@@ -75,7 +75,8 @@ test("variables that Lambda reserves, and a package that is not there, are refus
     LambdaEmulator.start({ functions: [{ ...fn, ...settings }] }).then((emulator) => t.after(() => emulator.close()));
 
   await assert.rejects(starting({ env: { AWS_REGION: "x" } }), /function "f": AWS_REGION: reserved/);
-  await assert.rejects(starting({ taskRoot: "/nowhere" }), /function "f": there is no folder \/nowhere/);
+  const absent = `${import.meta.dirname}/absent`;
+  await assert.rejects(starting({ taskRoot: absent }), { message: `function "f": there is no folder ${absent}` });
 });
 
 test("overlapping calls get environments of their own up to the reserved concurrency, one call at a time each", async (t) => {
