@@ -47,7 +47,8 @@ await build({
   logLevel: "warning",
 });
 // What is JavaScript already: the runtime that the emulator of Lambda starts.
-for (const file of files.filter((path) => path.endsWith(".mjs"))) copyFileSync(file, join(outdir, relative(root, file)));
+for (const file of files.filter((path) => path.endsWith(".mjs")))
+  copyFileSync(file, join(outdir, relative(root, file)));
 // What is packed carries types; a checkout has its sources. Seconds that `npm start` need not wait for.
 if (process.env.npm_command === "pack" || process.env.npm_command === "publish") await declareTypes();
 // esbuild leaves import paths alone when it does not bundle: "./x.ts" must name the file it became.

@@ -113,6 +113,9 @@ const WAYS: readonly ((folder: string) => readonly (readonly string[])[])[] = [
   ],
 ];
 
+/** What a program says when it cannot go that way at all; any other failure is the package's, and would be the next way's too. */
+const UNSUITABLE = /ENOENT|No module named|no such option|ensurepip/;
+
 async function install(folder: string, packages: readonly string[]): Promise<void> {
   const failures: string[] = [];
   for (const way of WAYS) {
@@ -123,6 +126,7 @@ async function install(folder: string, packages: readonly string[]): Promise<voi
       return;
     } catch (error) {
       failures.push(`${make[0]}: ${complaint(error)}`);
+      if (!UNSUITABLE.test(String(error))) break;
     }
   }
   throw new Error(`${packages.join(", ")} cannot be installed: ${failures.join("; ")}`);

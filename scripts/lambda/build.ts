@@ -1,10 +1,10 @@
 // Bundles the Lambda functions of a configuration, one folder each. `serverless package` runs it (plugin.cjs).
 //
-//   node --import tsx scripts/lambda/build.ts [CONFIG [FOLDER]]
+//   node --import tsx scripts/lambda/build.ts [CONFIG]      default: CHORIA_BRIDGE_CONFIG, or docs/lambda/consumer.yaml
 //
-// CONFIG is CHORIA_BRIDGE_CONFIG or docs/lambda/consumer.yaml by default, FOLDER .build/lambda. A configuration with
-// mistakes, or with handlers that are not there, ends it with exit code 2: never the first invocation.
-import { join, relative, resolve } from "node:path";
+// Makes .build/lambda anew. A configuration with mistakes, or with handlers that are not there, ends it with exit code 2:
+// never the first invocation.
+import { join, relative } from "node:path";
 import { argv, cwd, env } from "node:process";
 import { fileURLToPath } from "node:url";
 import { type BuildFailure, formatMessages } from "esbuild";
@@ -14,13 +14,13 @@ import { readSource } from "./source.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const DEFAULT_CONFIG = join(root, "docs/lambda/consumer.yaml");
+const OUTDIR = join(root, ".build/lambda");
 
-const [config = env["CHORIA_BRIDGE_CONFIG"] ?? DEFAULT_CONFIG, folder = join(root, ".build/lambda")] = argv.slice(2);
+const [config = env["CHORIA_BRIDGE_CONFIG"] ?? DEFAULT_CONFIG] = argv.slice(2);
 try {
-  const outdir = resolve(folder);
-  for (const { name, bytes, handlers } of await bundleFunctions(readSource(config, env), root, outdir)) {
+  for (const { name, bytes, handlers } of await bundleFunctions(readSource(config, env), root, OUTDIR)) {
     const with_ = handlers.length === 0 ? "" : `, handlers: ${handlers.join(", ")}`;
-    console.log(`${join(relative(cwd(), outdir), name)}: ${Math.ceil(bytes / 1000)} kB${with_}`);
+    console.log(`${join(relative(cwd(), OUTDIR), name)}: ${Math.ceil(bytes / 1000)} kB${with_}`);
   }
 } catch (error) {
   console.error(await explained(error));

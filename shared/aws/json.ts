@@ -9,7 +9,7 @@ export function jsonOf(text: string): unknown {
 
 /** A text in a JSON object; undefined when there is none. */
 export function fieldOf(value: unknown, key: string): string | undefined {
-  if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+  if (typeof value !== "object" || value === null) return undefined;
   const field: unknown = Reflect.get(value, key);
   return typeof field === "string" ? field : undefined;
 }

@@ -21,7 +21,8 @@ export interface Reading<T> {
 /** The schema, then whatever no single value shows. */
 export function readConfig(value: unknown): Reading<Config> {
   const written = [...checkReferences(value), ...checkPresence(value), ...checkSecretNames(value)];
-  const parsed = configSchema.safeParse(value);
+  // Read once: to compile the schema first would cost a starting function more than it saves.
+  const parsed = configSchema.safeParse(value, { jitless: true });
   if (parsed.success) {
     const findings = checkConfig({ config: parsed.data, isTrustKnown: true });
     return { value: parsed.data, findings: [...written, ...findings] };

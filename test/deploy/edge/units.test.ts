@@ -16,10 +16,9 @@ const units = UNIT_NAMES.map(readUnit);
 const yaml = readFileSync(join(exampleFolder, "bridge.yaml"), "utf8");
 const config = parseConfig(yaml, "bridge.yaml", {});
 
+const ANALYZE = "systemd-analyze";
 /** Which systemd is here; 0 where there is none. */
-const systemd = Number(
-  /^systemd (\d+)/.exec(spawnSync("systemd-analyze", ["--version"]).stdout?.toString() ?? "")?.[1],
-);
+const systemd = Number(/^systemd (\d+)/.exec(spawnSync(ANALYZE, ["--version"]).stdout?.toString() ?? "")?.[1]);
 /** `systemd-analyze security` can judge a file that is not installed since this version. */
 const RATES_FILES = 250;
 
@@ -36,7 +35,7 @@ async function unitsHere(t: TestContext, change: (text: string) => string = (tex
 
 /** What systemd says about our own units; it may have to say something about the machine's, too. */
 async function complaints(files: readonly string[]): Promise<readonly string[]> {
-  const { stdout, stderr } = await run("systemd-analyze", ["--man=no", "verify", ...files]).catch((error) => error);
+  const { stdout, stderr } = await run(ANALYZE, ["--man=no", "verify", ...files]).catch((error) => error);
   return `${stdout}${stderr}`.split("\n").filter((line) => line.includes("choria-"));
 }
 
@@ -63,7 +62,7 @@ if (systemd > 0) {
 if (systemd >= RATES_FILES) {
   test("systemd-analyze security rates the exposure of each unit at 2 of 10 or less", async (t) => {
     for (const file of await unitsHere(t)) {
-      await run("systemd-analyze", ["security", "--offline=true", "--no-pager", "--threshold=20", file]);
+      await run(ANALYZE, ["security", "--offline=true", "--no-pager", "--threshold=20", file]);
     }
   });
 } else {

@@ -13,7 +13,7 @@ import { startNats } from "../../support/nats.ts";
 import { exampleFolder, readUnit, settingOf } from "./units.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-/** Long enough for whatever is in it: a variable that the password stands for is one word to nats-server. */
+/** Begins as a number does, which nats-server would make of it outside of quotes. */
 const PASSWORD = "0123e4567890abcdef";
 
 /** The machine of docs/deploy.md's second walk in a folder: /etc/choria-bridge, nats-server, and the fleet's keys. */

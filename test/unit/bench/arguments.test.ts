@@ -11,7 +11,19 @@ test("without arguments everything is measured; a subject can be measured or pro
   assert.deepEqual(readArguments(["--profile", "worker"]), { mode: "profile", name: "worker" });
 });
 
-for (const args of [["--profile"], ["--only", ""], ["worker"], ["--profile", "worker", "more"], ["--fast", "worker"]]) {
+test("the functions can be measured alone, and in a short form", () => {
+  assert.deepEqual(readArguments(["--functions"]), { mode: "functions", isShort: false });
+  assert.deepEqual(readArguments(["--functions", "short"]), { mode: "functions", isShort: true });
+});
+
+for (const args of [
+  ["--functions", "long"],
+  ["--profile"],
+  ["--only", ""],
+  ["worker"],
+  ["--profile", "worker", "more"],
+  ["--fast", "worker"],
+]) {
   test(`"${args.join(" ")}" is answered with the usage`, () => {
     assert.throws(() => readArguments(args), /^RangeError: usage: npm run bench/);
   });
