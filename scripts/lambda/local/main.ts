@@ -42,8 +42,9 @@ try {
   const ticker = setInterval(() => say(view.line(performance.now())), LINE_EVERY_MS);
   await (forMs === undefined ? asked : Promise.race([asked, wait(forMs)]));
   clearInterval(ticker);
-  say("\nstopping: the bridge first, then the drains that run");
+  say("\nstopping: the bridge first, then what waits is drained");
   await bridge.stop(STOP_MS);
+  await view.empty(STOP_MS);
   await dispatcher.stop(STOP_MS);
   await emulator.close();
   say(view.summary());

@@ -1,8 +1,11 @@
+import { setTimeout as wait } from "node:timers/promises";
 import type { BridgeCounters } from "../../../functions/bridge/accounting/counters.ts";
 import type { Dispatcher } from "../../../functions/dispatcher/dispatcher.ts";
 import { type DrainAnswer, drainReportSchema } from "../../../shared/lambda/event.ts";
 import type { LambdaEmulator } from "../../../test/support/lambda/emulator.ts";
 import type { InvocationRecord } from "../../../test/support/lambda/invocation.ts";
+
+const POLL_MS = 50;
 
 /** What was seen of the functions so far. */
 interface Seen {
@@ -46,6 +49,17 @@ export class LocalView {
       `sweeps ${swept}`,
       `processed ${processedRate}/s`,
     ].join("  ");
+  }
+
+  /** Waits until nothing waits and nothing runs, or the time is over: what was stored is seen by the next look. */
+  async empty(ms: number): Promise<void> {
+    const seenFrom = performance.now();
+    const isEmpty = (): boolean =>
+      this.#dispatcher.jobs.every(
+        ({ reading, inFlight }) =>
+          inFlight === 0 && reading !== null && reading.takenAt > seenFrom && reading.pending + reading.unsettled === 0,
+      );
+    while (!isEmpty() && performance.now() - seenFrom < ms) await wait(POLL_MS);
   }
 
   summary(): string {

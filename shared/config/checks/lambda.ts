@@ -15,11 +15,24 @@ export function checkLambda(config: Config): readonly Finding[] {
 }
 
 function checkNames({ lambda }: Config): readonly Finding[] {
-  return Object.keys(lambda.functions).flatMap((name): readonly Finding[] => {
-    if (!OWN_FUNCTIONS.some((own) => own === name)) return [];
-    const problem = "is the name of a function that is always there";
-    return [{ path: ["lambda", "functions", name], value: undefined, problem, fix: "choose another name" }];
+  const names = Object.keys(lambda.functions);
+  return names.flatMap((name, index): readonly Finding[] => {
+    const path = ["lambda", "functions", name];
+    // CloudFormation's ids begin with a capital letter: those of "facts" and "Facts" are one.
+    const like = (other: string): boolean => capitalised(other) === capitalised(name);
+    const own = OWN_FUNCTIONS.find(like);
+    const earlier = names.slice(0, index).find(like);
+    if (own === undefined && earlier === undefined) return [];
+    const problem =
+      own === undefined
+        ? `differs from "${earlier}" in its first letter's case only`
+        : `is the name of a function that is always there ("${own}")`;
+    return [{ path, value: undefined, problem, fix: "choose another name" }];
   });
+}
+
+function capitalised(name: string): string {
+  return `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
 }
 
 /** Two functions for one job are no harm to its messages, but then nobody can say which the dispatcher should wake. */

@@ -526,6 +526,18 @@ const CASES: readonly Case[] = [
     fix: /another name/,
   },
   {
+    name: "two functions whose names differ in the case of their first letter",
+    given: {
+      jobs: { republish, second: { ...republish, stream: "nodes", sink: "spare" } },
+      streams: { inventory, nodes, spare: { ...nodes, subject: "spare.{sender}" } },
+      sinks: { nodes: { type: "jetstream", to: "nodes" }, spare: { type: "jetstream", to: "spare" } },
+      lambda: { functions: { slow: { jobs: ["republish"] }, Slow: { jobs: ["second"] } } },
+    },
+    path: "lambda.functions.Slow",
+    problem: /differs from "slow" in its first letter's case only/,
+    fix: /another name/,
+  },
+  {
     name: "a function that may run longer than Lambda allows",
     given: { lambda: { functions: { slow: { jobs: ["republish"], timeout: "20m" } } } },
     path: "lambda.functions.slow.timeout",
