@@ -56,7 +56,7 @@ function filesOf(suite, filters) {
 
 function filesAtOnce() {
   const cores = Math.max(2, availableParallelism());
-  return suites.includes("faults") ? cores : 2 * cores;
+  return suites.includes("faults") ? cores + 1 : 2 * cores;
 }
 
 function runTests(files, env) {

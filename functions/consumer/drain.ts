@@ -36,7 +36,7 @@ const MOST_FOR_STOPPING_MS = 3_000;
 /** Ending must not eat up the time of what is to be ended. */
 const MOST_SHARE_FOR_STOPPING = 0.5;
 /** Share of that for the consumers; the rest is for asking what is left. */
-const SHARE_FOR_CONSUMERS = 0.8;
+export const SHARE_FOR_CONSUMERS = 0.8;
 
 /**
  * Processes what the consumers hold until they are empty or time is short, and leaves nothing open on the server: an
@@ -49,7 +49,10 @@ export async function drainOnce(opened: OpenJobs, settings: DrainSettings): Prom
   const over = new AbortController();
   const startedAt = performance.now();
   const timeIsUp = wait(forMs, null, { signal: over.signal }).catch(() => null);
-  const paused = await Promise.race([pausedIn(opened), timeIsUp]);
+  const paused = await Promise.race([pausedIn(opened), timeIsUp]).catch((error: unknown) => {
+    over.abort(); // its timer would hold the process up
+    throw error;
+  });
   if (paused === null) return report({ counters: [], abandoned: [], left: null, reason: "deadline" });
   const { all: consumers, jobs } = opened.consume("drain", observing(counters, settings), only);
   for (const runner of jobs) if (paused.has(runner.job.name)) runner.pause();

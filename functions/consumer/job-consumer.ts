@@ -26,7 +26,7 @@ export interface JobConsumerSettings extends HandlingSettings, SharedLimits {
 }
 
 /** Share of a stop's time in which running jobs may still end by themselves; the rest is for giving back and settling. */
-const SHARE_FOR_RUNS = 0.8;
+export const SHARE_FOR_RUNS = 0.8;
 /** How late a timeout may come. A timer for each run costs more than looking at all of them now and then. */
 const SWEEP_EVERY_MS = 25;
 

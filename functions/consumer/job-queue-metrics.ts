@@ -4,7 +4,7 @@ import { JOB_QUEUE_METRICS } from "../../shared/telemetry/job-metrics.ts";
 import { exposeSamples, type Sample } from "../../shared/telemetry/registry.ts";
 import type { JobRunner } from "./consumer.ts";
 import type { JobCounters } from "./counters.ts";
-import type { QueueDepth, QueueWatch } from "./queue-watch.ts";
+import type { QueueWatch, WatchedDepth } from "./queue-watch.ts";
 import type { Worker } from "./worker.ts";
 
 const METRICS = JOB_QUEUE_METRICS;
@@ -28,7 +28,7 @@ const RUNNERS: readonly Row<JobRunner>[] = [
   [METRICS.paused, ({ isPaused }) => (isPaused ? 1 : 0)],
 ];
 
-const DEPTHS: readonly Row<QueueDepth>[] = [
+const DEPTHS: readonly Row<WatchedDepth>[] = [
   [METRICS.pending, ({ pending }) => pending],
   [METRICS.inFlight, ({ inFlight }) => inFlight],
   [METRICS.oldestSeconds, ({ oldestSeconds }) => oldestSeconds],

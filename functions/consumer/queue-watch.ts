@@ -1,17 +1,13 @@
-import { nextMessage } from "../../shared/jetstream/browse.ts";
 import type { Connection } from "../../shared/jetstream/connect.ts";
-import { type JobQueue, queueState } from "../../shared/jetstream/job-queue.ts";
+import type { JobQueue } from "../../shared/jetstream/job-queue.ts";
 import { manage } from "../../shared/jetstream/manager.ts";
+import { type QueueDepth, queueDepth } from "../../shared/jetstream/queue-depth.ts";
 import { strandedIn } from "../../shared/jetstream/stranded.ts";
 import { streamState } from "../../shared/jetstream/stream-state.ts";
 import type { QueueState } from "./queue-state.ts";
 
 /** How deep a job's queue is. */
-export interface QueueDepth {
-  readonly pending: number;
-  readonly inFlight: number;
-  /** Age of the oldest message that is not settled, seconds; 0: there is none. */
-  readonly oldestSeconds: number;
+export interface WatchedDepth extends QueueDepth {
   /** 0 for a stream that keeps its messages, where nothing strands. */
   readonly stranded: number;
 }
@@ -36,7 +32,7 @@ export class QueueWatch {
   readonly #queues: readonly WatchedQueue[];
   readonly #states: readonly QueueState[];
   readonly #timer: NodeJS.Timeout;
-  readonly #depths = new Map<string, QueueDepth>();
+  readonly #depths = new Map<string, WatchedDepth>();
   readonly #delayed = new Map<string, number>();
   #looking = false;
 
@@ -49,7 +45,7 @@ export class QueueWatch {
   }
 
   /** By job. */
-  get depths(): ReadonlyMap<string, QueueDepth> {
+  get depths(): ReadonlyMap<string, WatchedDepth> {
     return this.#depths;
   }
 
@@ -83,17 +79,9 @@ async function noteIn<T>(readings: Map<string, T>, key: string, read: () => Prom
   else readings.set(key, reading);
 }
 
-async function depthOf({ connection, queue, isWorkQueue, serverNow }: WatchedQueue): Promise<QueueDepth | null> {
-  const jsm = await manage(connection);
-  const state = await queueState(jsm, queue);
-  if (state === null) return null;
-  // Everything in a work queue is unsettled; elsewhere only what is past the consumer's ack floor.
-  const fromSequence = isWorkQueue ? 1 : state.ackFloor + 1;
-  const oldest = await nextMessage(jsm, { stream: queue.stream, subject: queue.filter, fromSequence });
-  return {
-    pending: state.pending,
-    inFlight: state.inFlight,
-    oldestSeconds: oldest === null ? 0 : Math.max(0, serverNow() - oldest.storedAt.getTime()) / 1_000,
-    stranded: (await strandedIn(jsm, queue.stream))?.stranded ?? 0,
-  };
+async function depthOf({ connection, queue, isWorkQueue, serverNow }: WatchedQueue): Promise<WatchedDepth | null> {
+  const depth = await queueDepth(connection, { ...queue, isWorkQueue }, serverNow());
+  if (depth === null) return null;
+  const stranded = (await strandedIn(await manage(connection), queue.stream))?.stranded ?? 0;
+  return { ...depth, stranded };
 }

@@ -30,6 +30,7 @@ const MARGIN_MS = 7_000;
  */
 export function makeReplay(bundled: FunctionPackage): ReplayHandler {
   const packaged = new PackagedConfig(bundled, "replay");
+  packaged.begin();
   return (event, context) =>
     toldInOneLine(() => {
       const asked = readReplayEvent(event);

@@ -294,8 +294,11 @@ const dispatcherSchema = z.strictObject({
   functionPrefix: z
     .string()
     .regex(/^[A-Za-z0-9_:.-]{1,100}$/, { error: "must be the beginning of a function's name, or of its ARN" })
-    .default("choria-bridge-dev-")
-    .describe("What stands before `consumer` and the names in `lambda.functions`: service and stage."),
+    .optional()
+    .describe(
+      "What stands before `consumer` and the names in `lambda.functions`, service and stage: `choria-bridge-prod-`. " +
+        "`choria-bridge dispatch` needs it.",
+    ),
   pollEvery: duration()
     .prefault("1s")
     .describe("How often each queue is looked at. A message that is stored is noticed at once."),

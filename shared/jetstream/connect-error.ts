@@ -8,14 +8,11 @@ export class ConnectError extends Error {
 
   /** Name of the connection in the configuration. */
   readonly connection: string;
-  /** A server answered, and did not take the credentials. */
-  readonly isRefusal: boolean;
 
   constructor(settings: ConnectionSettings, cause: unknown) {
     const servers = settings.servers.map(withoutPassword).join(", ");
     super(`connection "${settings.name}" to ${servers}: ${explain(cause)}${hint(settings, cause)}`, { cause });
     this.connection = settings.name;
-    this.isRefusal = cause instanceof NatsError && REFUSALS.has(cause.code);
   }
 }
 
@@ -28,12 +25,6 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   AUTHENTICATION_EXPIRED: "the credentials have expired",
   SERVER_OPT_NA: "TLS is asked for, but the server offers none",
 };
-
-const REFUSALS: ReadonlySet<string> = new Set([
-  "AUTHORIZATION_VIOLATION",
-  "AUTHENTICATION_EXPIRED",
-  "BAD_AUTHENTICATION",
-]);
 
 function explain(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);

@@ -21,15 +21,27 @@ export class InvocationEventError extends Error {
   readonly code = "EVENT_INVALID";
 }
 
-/**
- * Calls the work, and leaves of an error's stack what people can use: an operator's mistake (configuration, secret, connection)
- * is told in one line that names it, since the platform writes the stack of whatever is thrown into the log.
- */
+/** Mistakes and outages that an operator mends: their messages say what is wrong and where, and their stacks nothing. */
+const SAID_IN_ONE_LINE: ReadonlySet<string> = new Set([
+  "ConfigError",
+  "ConnectError",
+  "DrainCutOffError",
+  "InvocationEventError",
+  "NoJetStreamError",
+  "ReplayEventError",
+  "SecretError",
+  "ServerTooOldError",
+  "SweepFailedError",
+  "TopologyError",
+  "TopologyRefusedError",
+]);
+
+/** Calls the work; of an error that is told in one line the stack is left out, since the platform logs the stack of whatever is thrown. */
 export async function toldInOneLine<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof Error && "code" in error) error.stack = `${error.name}: ${error.message}`;
+    if (error instanceof Error && SAID_IN_ONE_LINE.has(error.name)) error.stack = `${error.name}: ${error.message}`;
     throw error;
   }
 }

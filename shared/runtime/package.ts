@@ -34,7 +34,7 @@ export class PackagedConfig {
   readonly #bundled: FunctionPackage;
   readonly #name: string;
   /** As they were read last; null: not yet. */
-  #secrets: ReadonlyMap<string, string> | null = null;
+  #secrets: Promise<ReadonlyMap<string, string>> | null = null;
   #read: { readonly config: Config; readonly log: Logger } | null = null;
 
   /** `name`: of the function, in its log lines. */
@@ -61,21 +61,38 @@ export class PackagedConfig {
     };
   }
 
+  /** Begins to fetch the secrets, while a starting function has the CPU for it. A failure is told by `connected`. */
+  begin(): void {
+    this.#secrets = this.#fetched();
+    this.#secrets.catch(() => {});
+  }
+
   /**
-   * Hands what is needed to connect to `use`, and once more when a server refused the credentials and the secrets have changed
-   * since they were read: they were rotated. Rejects as `use`, or with `ConfigError` or `SecretError`.
+   * Hands what is needed to connect to `use`, and once more when it could not connect and the secrets have changed since they
+   * were read: they were rotated. A certificate that is out of date looks like a server that does not answer, so every
+   * failure counts. Rejects as `use`, or with `ConfigError` or `SecretError`.
    */
   async connected<T>(use: (ready: Ready) => Promise<T>): Promise<T> {
-    const secrets = this.#secrets ?? (await this.#fetched());
-    this.#secrets = secrets;
+    const secrets = await this.#current();
     try {
       return await use(this.#ready(secrets));
     } catch (error) {
-      if (!(error instanceof ConnectError && error.isRefusal) || secrets.size === 0) throw error;
-      const now = await this.#fetched();
+      if (!(error instanceof ConnectError) || secrets.size === 0) throw error;
+      const now = await this.#fetched().catch(() => secrets); // that there was no connection matters more
       if ([...now].every(([name, value]) => secrets.get(name) === value)) throw error;
-      this.#secrets = now;
+      this.#secrets = Promise.resolve(now);
       return use(this.#ready(now));
+    }
+  }
+
+  /** What was read last; a failure is not kept. */
+  async #current(): Promise<ReadonlyMap<string, string>> {
+    this.#secrets ??= this.#fetched();
+    try {
+      return await this.#secrets;
+    } catch (error) {
+      this.#secrets = null;
+      throw error;
     }
   }
 

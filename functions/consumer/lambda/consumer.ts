@@ -8,6 +8,7 @@ import {
 } from "../../../shared/runtime/invocation.ts";
 import { type FunctionPackage, PackagedConfig } from "../../../shared/runtime/package.ts";
 import { Warm } from "../../../shared/runtime/warm.ts";
+import type { Logger } from "../../../shared/telemetry/logger.ts";
 import { WorkerCounters } from "../counters.ts";
 import { type DrainReport, drainOnce } from "../drain.ts";
 import { bundledHandlers } from "../load-handlers.ts";
@@ -33,6 +34,7 @@ const PROBE_MS = 400;
 export function makeConsumer({ functionName, handlers, ...bundled }: ConsumerPackage): FunctionHandler<DrainReport> {
   const packaged = new PackagedConfig(bundled, functionName);
   const margin = new EndMargin();
+  const warned = new Set<string>();
   const open = () =>
     packaged.connected(({ path, config, resolved, log }) => {
       const only = jobsOfFunction(config, functionName);
@@ -50,10 +52,12 @@ export function makeConsumer({ functionName, handlers, ...bundled }: ConsumerPac
       const { job, budgetMs = Number.POSITIVE_INFINITY } = readEvent(event);
       const opened = await warm.get();
       const only = chosenJobs(opened, job, functionName);
+      const forMs = Math.min(budgetMs, timeToWork(context));
+      warnOfLongRuns(opened, { only, forMs, warned, log: packaged.log });
       const counters = new WorkerCounters();
       for (const name of only) counters.of(name);
       const report = await drainOnce(opened, {
-        forMs: Math.min(budgetMs, timeToWork(context)),
+        forMs,
         only,
         ...(margin.endMs === undefined ? {} : { endMs: margin.endMs }),
         observe: (seen) => {
@@ -63,10 +67,32 @@ export function makeConsumer({ functionName, handlers, ...bundled }: ConsumerPac
       });
       packaged.log.info(report, "drained");
       await writeDrained(opened, counters.jobs, packaged.metrics);
-      if (report.left === null) throw new DrainCutOffError(report);
-      await opened.connections.answer(PROBE_MS); // whatever was sent last has left the process before it is frozen
+      // Whatever was sent last has left the process before it is frozen. Nobody knows what is left: the time was too short to
+      // ask, or there is no server to ask.
+      const isAnswered = await opened.connections.answer(PROBE_MS);
+      if (report.left === null && !isAnswered) throw new DrainCutOffError(report);
       return report;
     });
+}
+
+interface Allowance {
+  readonly only: readonly string[];
+  readonly forMs: number;
+  /** Jobs that were told of: once in a process's life is enough. */
+  readonly warned: Set<string>;
+  readonly log: Logger;
+}
+
+/** A run that has no time to end is given back uncounted, and begins again with the next drain, for ever. */
+function warnOfLongRuns({ jobs }: OpenJobs, { only, forMs, warned, log }: Allowance): void {
+  for (const { name: job, timeoutMs } of jobs) {
+    if (timeoutMs < forMs || !only.includes(job) || warned.has(job)) continue;
+    warned.add(job);
+    log.warn(
+      { job, timeoutMs, forMs },
+      "a run may take longer than this drain; one that does is given back, and begins again",
+    );
+  }
 }
 
 function readEvent(event: unknown) {

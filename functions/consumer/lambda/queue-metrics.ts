@@ -1,6 +1,4 @@
-import { nextMessage } from "../../../shared/jetstream/browse.ts";
-import { queueState } from "../../../shared/jetstream/job-queue.ts";
-import { manage } from "../../../shared/jetstream/manager.ts";
+import { queueDepth } from "../../../shared/jetstream/queue-depth.ts";
 import {
   type EmbeddedMetric,
   embeddedMetricsLine,
@@ -10,7 +8,7 @@ import { within } from "../../../shared/time/within.ts";
 import type { JobCounters } from "../counters.ts";
 import type { OpenJobs } from "../open-jobs.ts";
 import type { WatchedQueue } from "../queue-watch.ts";
-import type { SweepReport } from "../sweep-once.ts";
+import { REQUEUED, type SweepReport } from "../sweep-once.ts";
 
 /** Asking must not cost an invocation its answer. */
 const ASK_MS = 500;
@@ -33,12 +31,22 @@ export async function writeDrained(
   await within(Promise.allSettled(lines), ASK_MS);
 }
 
-/** Messages that nobody will be handed any more: after a sweep there should be none. */
-export function writeStranded({ streams }: SweepReport, { service, write, wallNow }: MetricOutput): void {
+/** What a sweep found and took to the dead letters, and what it had to leave: each of them is news. */
+export function writeSwept({ swept, streams }: SweepReport, { service, write, wallNow }: MetricOutput): void {
   if (service === null) return;
-  const value = Object.values(streams).reduce((sum, { stranded }) => sum + stranded, 0);
-  const metrics: readonly EmbeddedMetric[] = [{ name: "Stranded", unit: "Count", value }];
+  const found = Object.values(swept).flatMap((counts) =>
+    Object.entries(counts).flatMap(([how, count]) => (how === REQUEUED ? [] : [count])),
+  );
+  const left = Object.values(streams).map(({ stranded }) => stranded);
+  const metrics: readonly EmbeddedMetric[] = [
+    { name: "Swept", unit: "Count", value: sum(found) },
+    { name: "Stranded", unit: "Count", value: sum(left) },
+  ];
   write(embeddedMetricsLine({ atMs: wallNow(), dimensions: { Service: service, Function: "sweeper" }, metrics }));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 function drained(counters: JobCounters | undefined): readonly EmbeddedMetric[] {
@@ -58,15 +66,10 @@ async function waiting({
   isWorkQueue,
   serverNow,
 }: WatchedQueue): Promise<readonly EmbeddedMetric[]> {
-  const jsm = await manage(connection);
-  const state = await queueState(jsm, queue);
-  if (state === null) return [];
-  // Everything in a work queue is unsettled; elsewhere only what is past the consumer's ack floor.
-  const fromSequence = isWorkQueue ? 1 : state.ackFloor + 1;
-  const oldest = await nextMessage(jsm, { stream: queue.stream, subject: queue.filter, fromSequence });
-  const ageMs = oldest === null ? 0 : Math.max(0, serverNow() - oldest.storedAt.getTime());
+  const depth = await queueDepth(connection, { ...queue, isWorkQueue }, serverNow());
+  if (depth === null) return [];
   return [
-    { name: "Pending", unit: "Count", value: state.pending + state.inFlight },
-    { name: "OldestMessageAge", unit: "Seconds", value: ageMs / 1_000 },
+    { name: "Pending", unit: "Count", value: depth.pending + depth.inFlight },
+    { name: "OldestMessageAge", unit: "Seconds", value: depth.oldestSeconds },
   ];
 }

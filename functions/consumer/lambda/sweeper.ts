@@ -3,7 +3,7 @@ import { type FunctionHandler, toldInOneLine } from "../../../shared/runtime/inv
 import { type FunctionPackage, PackagedConfig } from "../../../shared/runtime/package.ts";
 import { WorkerConnections } from "../connections.ts";
 import { type SweepReport, sweepOnce } from "../sweep-once.ts";
-import { writeStranded } from "./queue-metrics.ts";
+import { writeSwept } from "./queue-metrics.ts";
 
 /**
  * The function that looks for stranded messages, and takes what it finds to the dead letters. It runs every few minutes, so
@@ -11,6 +11,7 @@ import { writeStranded } from "./queue-metrics.ts";
  */
 export function makeSweeper(bundled: FunctionPackage): FunctionHandler<SweepReport> {
   const packaged = new PackagedConfig(bundled, "sweeper");
+  packaged.begin();
   return () =>
     toldInOneLine(() =>
       packaged.connected(async ({ config, resolved, log }) => {
@@ -19,7 +20,7 @@ export function makeSweeper(bundled: FunctionPackage): FunctionHandler<SweepRepo
         try {
           const report = await sweepOnce(config, (name) => connections.get(name));
           log.info(report, "swept");
-          writeStranded(report, packaged.metrics);
+          writeSwept(report, packaged.metrics);
           if (report.failures.length > 0) throw new SweepFailedError(report.failures);
           return report;
         } finally {

@@ -2,15 +2,14 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LambdaEmulator } from "../../../test/support/lambda/emulator.ts";
 import { provideNode } from "../../../test/support/lambda/node.ts";
-import { bundleFunctions } from "../bundle.ts";
-import { readSource } from "../source.ts";
+import { bundleFunctions } from "../bundle/bundle.ts";
+import { readSource } from "../bundle/source.ts";
 import { FUNCTION_PREFIX } from "./surroundings.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 /** The runtime's, in serverless.yml. */
 const NODE_MAJOR = 24;
-/** Faster than in serverless.yml, where a person does not wait to see it. */
-const SCHEDULES = { consumer: 20_000, sweeper: 60_000 } as const;
+const SWEEP_EVERY_MS = 60_000;
 const TIMEOUT_MS = 90_000;
 const CONCURRENCY = 2;
 
@@ -18,8 +17,9 @@ const CONCURRENCY = 2;
 export async function startEmulator(
   configFile: string,
   folder: string,
-  say: (line: string) => void,
+  { scheduleMs, say }: { readonly scheduleMs: number; readonly say: (line: string) => void },
 ): Promise<LambdaEmulator> {
+  const schedules: Readonly<Record<string, number>> = { consumer: scheduleMs, sweeper: SWEEP_EVERY_MS };
   const taskRoot = resolve(folder, "functions");
   const bundles = await bundleFunctions(readSource(configFile, process.env), root, taskRoot);
   for (const { name, bytes } of bundles) say(`function ${name}: ${Math.ceil(bytes / 1_000)} kB`);
@@ -36,7 +36,7 @@ export async function startEmulator(
       memoryMb: 512,
       reservedConcurrency: name === "consumer" ? CONCURRENCY : null,
       maximumRetryAttempts: 0,
-      scheduleMs: name === "consumer" || name === "sweeper" ? SCHEDULES[name] : null,
+      scheduleMs: schedules[name] ?? null,
     })),
   });
 }

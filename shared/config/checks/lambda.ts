@@ -9,9 +9,17 @@ const SHORTEST_BUDGET_MS = 5_000;
 /** Lambda's own limits. */
 const LONGEST_TIMEOUT_MS = 900_000;
 const SHORTEST_TIMEOUT_MS = 5_000;
+/** What a drain keeps of its function's time beside its runs. */
+export const TIME_TO_END_MS = 2_000;
 
 export function checkLambda(config: Config): readonly Finding[] {
-  return [...checkNames(config), ...checkGroups(config), ...checkTimeouts(config), ...checkBudget(config)];
+  return [
+    ...checkNames(config),
+    ...checkGroups(config),
+    ...checkTimeouts(config),
+    ...checkJobTimeouts(config),
+    ...checkBudget(config),
+  ];
 }
 
 function checkNames({ lambda }: Config): readonly Finding[] {
@@ -59,6 +67,19 @@ function checkTimeouts({ lambda }: Config): readonly Finding[] {
     const fix = `make it ${durationText(SHORTEST_TIMEOUT_MS)} to ${durationText(LONGEST_TIMEOUT_MS)}`;
     return [{ path: ["lambda", "functions", name, "timeout"], value: durationText(timeout), problem, fix }];
   });
+}
+
+/** A run that a drain has no time for is given back, at no cost to its attempts: it would begin again for ever. */
+function checkJobTimeouts({ lambda, jobs }: Config): readonly Finding[] {
+  return Object.entries(lambda.functions).flatMap(([name, { jobs: own, timeout }]) =>
+    own.flatMap((job, index): readonly Finding[] => {
+      const runMs = jobs[job]?.timeout ?? 0;
+      if (runMs + TIME_TO_END_MS <= timeout) return [];
+      const problem = `may run for ${durationText(runMs)}, which the function's timeout of ${durationText(timeout)} leaves no time for`;
+      const fix = `make the function's timeout ${durationText(runMs + TIME_TO_END_MS)} or more, or jobs.${job}.timeout shorter`;
+      return [{ path: ["lambda", "functions", name, "jobs", index], value: job, problem, fix }];
+    }),
+  );
 }
 
 function checkBudget({ dispatcher }: Config): readonly Finding[] {

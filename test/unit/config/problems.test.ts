@@ -545,6 +545,16 @@ const CASES: readonly Case[] = [
     fix: /15m/,
   },
   {
+    name: "a job that may run longer than its function",
+    given: {
+      jobs: { republish: { ...republish, timeout: "10m" } },
+      lambda: { functions: { slow: { jobs: ["republish"], timeout: "5m" } } },
+    },
+    path: "lambda.functions.slow.jobs[0]",
+    problem: /may run for 10m.*timeout of 5m/,
+    fix: /602s|10m/,
+  },
+  {
     name: "a schedule that EventBridge does not know",
     given: { lambda: { functions: { slow: { jobs: ["republish"], schedule: "1 minute" } } } },
     path: "lambda.functions.slow.schedule",

@@ -110,11 +110,12 @@ export class Environment {
     return { answer, durationMs: happening.at - startedAt };
   }
 
-  /** Writes the lines with which Lambda ends an invocation's log. */
-  closeLog(report: string): void {
+  /** Writes the lines with which Lambda ends an invocation's log; from then on it is free for the next. */
+  close(report: string): void {
     this.#platform(`END RequestId: ${this.#requestId}`);
     this.#platform(`REPORT RequestId: ${this.#requestId}\t${report}`);
     this.#requestId = null;
+    if (this.#state === "busy") this.#state = "frozen";
   }
 
   /** Ends the process, frozen or not; resolves once it is gone. */
@@ -146,10 +147,7 @@ export class Environment {
   }
 
   #ready(): void {
-    if (this.#state === "busy") {
-      this.#child?.kill("SIGSTOP");
-      this.#state = "frozen";
-    }
+    if (this.#state === "busy") this.#child?.kill("SIGSTOP"); // and busy until its answer has been taken: see `close`
     this.#happen({ type: "ready" });
   }
 

@@ -98,6 +98,6 @@ function ended(environment: Environment, answer: Answer, initMs: number | null, 
   const init = initMs === null ? "" : `\tInit Duration: ${initMs.toFixed(2)} ms`;
   const billed = billedMs({ initMs, durationMs });
   const memory = `Memory Size: ${environment.fn.memoryMb} MB`;
-  environment.closeLog(`Duration: ${durationMs.toFixed(2)} ms\tBilled Duration: ${billed} ms\t${memory}${init}`);
+  environment.close(`Duration: ${durationMs.toFixed(2)} ms\tBilled Duration: ${billed} ms\t${memory}${init}`);
   return { answer, environment: environment.id, initMs, durationMs };
 }
