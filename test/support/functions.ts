@@ -1,8 +1,8 @@
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";
-import { bundleFunctions } from "../../scripts/lambda/bundle.ts";
-import { readSource } from "../../scripts/lambda/source.ts";
+import { bundleFunctions } from "../../scripts/lambda/bundle/bundle.ts";
+import { readSource } from "../../scripts/lambda/bundle/source.ts";
 import { type DrainAnswer, drainReportSchema } from "../../shared/lambda/event.ts";
 import { type EmulatorSettings, LambdaEmulator } from "./lambda/emulator.ts";
 import type { FunctionSettings } from "./lambda/function.ts";

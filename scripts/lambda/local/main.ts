@@ -8,11 +8,11 @@ import { runBridge } from "../../../functions/bridge/run.ts";
 import { timeSpan } from "../../../functions/cli/arguments.ts";
 import { openConfigFile } from "../../../functions/cli/config-file.ts";
 import { firstSignal } from "../../../functions/cli/signals.ts";
-import { openLambda } from "../../../functions/dispatcher/invoke.ts";
+import { openLambda } from "../../../functions/dispatcher/invoking/invoke.ts";
 import { runDispatcher } from "../../../functions/dispatcher/service.ts";
 import { createLogger } from "../../../shared/telemetry/log.ts";
 import { startEmulator } from "./emulator.ts";
-import { startSurroundings } from "./surroundings.ts";
+import { FUNCTION_PREFIX, startSurroundings } from "./surroundings.ts";
 import { LocalView } from "./view.ts";
 
 const FOLDER = ".cache/lambda";

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { COMMANDS } from "../../../functions/cli/commands.ts";
-import { readSource } from "../../../scripts/lambda/source.ts";
+import { readSource } from "../../../scripts/lambda/bundle/source.ts";
 import { parseConfig } from "../../../shared/config/load.ts";
 import { secretNames } from "../../../shared/config/secrets.ts";
 

@@ -15,7 +15,16 @@ export interface Ended {
 export type Env = Readonly<Record<string, string>>;
 
 /** What a deployment needs of a checkout. */
-const PARTS = ["functions", "shared", "scripts", "docs/lambda", "package.json", "tsconfig.json", "serverless.yml"];
+const PARTS = [
+  "functions",
+  "shared",
+  "scripts",
+  "docs/lambda",
+  "docs/deploy",
+  "package.json",
+  "tsconfig.json",
+  "serverless.yml",
+];
 /** Ends what would never end. */
 const LIMIT_MS = 300_000;
 
@@ -37,7 +46,7 @@ export function serverless(checkout: string, args: readonly string[], env: Env =
 
 /** Runs the build of the bundles as people do. */
 export function buildLambda(checkout: string, args: readonly string[], env: Env = {}): Promise<Ended> {
-  return run(process.execPath, ["--import", "tsx", "scripts/lambda/build.ts", ...args], checkout, env);
+  return run(process.execPath, ["--import", "tsx", "scripts/lambda/bundle/build.ts", ...args], checkout, env);
 }
 
 export async function readJson<T>(...path: readonly string[]): Promise<T> {

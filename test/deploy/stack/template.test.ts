@@ -115,6 +115,7 @@ test("the package for dev has three functions with their limits, a role that may
       "choria-bridge-dev-stranded",
       "choria-bridge-dev-sweeper-errors",
       "choria-bridge-dev-sweeper-throttles",
+      "choria-bridge-dev-swept",
     ],
   );
   const age = template.resource("FactsAgeAlarm");
@@ -122,11 +123,15 @@ test("the package for dev has three functions with their limits, a role that may
     [age["Namespace"], age["MetricName"], age["Dimensions"], age["Threshold"], age["AlarmActions"]],
     ["choria-bridge", "OldestMessageAge", dimensions({ Service: "choria-bridge-dev", Job: "facts" }), 1800, []],
   );
-  const stranded = template.resource("StrandedAlarm");
-  assert.deepEqual(
-    [stranded["Namespace"], stranded["MetricName"], stranded["Dimensions"], stranded["Threshold"]],
-    ["choria-bridge", "Stranded", dimensions({ Service: "choria-bridge-dev", Function: "sweeper" }), 0],
-  );
+  for (const [metric, silence] of Object.entries({ Stranded: "missing", Swept: "notBreaching" })) {
+    const alarm = template.resource(`${metric}Alarm`);
+    assert.deepEqual(
+      [alarm["Namespace"], alarm["MetricName"], alarm["Dimensions"], alarm["Threshold"], alarm["TreatMissingData"]],
+      ["choria-bridge", metric, dimensions({ Service: "choria-bridge-dev", Function: "sweeper" }), 0, silence],
+    );
+  }
+  assert.match(String(template.resource("SweptAlarm")["AlarmDescription"]), /they are among the dead letters/);
+  assert.match(String(template.resource("StrandedAlarm")["AlarmDescription"]), /could not be taken away/);
   const errors = template.resource("SweeperErrorsAlarm");
   assert.deepEqual(
     [errors["Namespace"], errors["MetricName"], errors["Dimensions"]],
@@ -198,7 +203,14 @@ test("a group of jobs is a function with its own handlers; secrets, key and VPC 
       ["BeInVpc", "ec2:CreateNetworkInterface", "*"],
     ],
   );
-  assert.deepEqual(template.resource("StrandedAlarm")["AlarmActions"], [parameters.alarmTopic]);
+  const toldOf = ["StrandedAlarm", "SweptAlarm"].map((id) => {
+    const { AlarmActions, InsufficientDataActions } = template.resource(id);
+    return [AlarmActions, InsufficientDataActions];
+  });
+  assert.deepEqual(toldOf, [
+    [[parameters.alarmTopic], [parameters.alarmTopic]],
+    [[parameters.alarmTopic], []],
+  ]);
   const zips = await zipsIn(folder);
   const bundleOf = (name: string) => String(zips.get(`${name}.zip`)?.get(`.build/lambda/${name}/${name}.mjs`));
   assert.match(bundleOf("reports"), /NO_FACTS/);

@@ -1,6 +1,6 @@
-import type { Config } from "../../shared/config/schema.ts";
-import type { SecretName } from "../../shared/config/secret-name.ts";
-import { lambdaFunctions } from "./functions.ts";
+import type { Config } from "../../../shared/config/schema.ts";
+import type { SecretName } from "../../../shared/config/secret-name.ts";
+import { lambdaFunctions } from "../bundle/functions.ts";
 
 export interface Statement {
   readonly Sid: string;

@@ -1,5 +1,5 @@
-import { jobsOfFunction, OWN_FUNCTIONS } from "../../shared/config/names.ts";
-import type { Config } from "../../shared/config/schema.ts";
+import { jobsOfFunction, OWN_FUNCTIONS } from "../../../shared/config/names.ts";
+import type { Config } from "../../../shared/config/schema.ts";
 
 /** A function of the stack; its name is also that of its folder and of its bundle. */
 export interface LambdaFunction {

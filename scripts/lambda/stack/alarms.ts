@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Config } from "../../shared/config/schema.ts";
-import { lambdaFunctions } from "./functions.ts";
+import type { Config } from "../../../shared/config/schema.ts";
+import { lambdaFunctions } from "../bundle/functions.ts";
 import type { StackSettings } from "./stack.ts";
 
 type Resources = Readonly<Record<string, unknown>>;
@@ -32,7 +32,8 @@ export function alarms(config: Config, settings: StackSettings): Resources {
     [`${logical(name)}ThrottlesAlarm`, throttlesOf(name, settings)] as const,
   ]);
   const jobs = Object.keys(config.jobs).map((job) => [`${logical(job)}AgeAlarm`, ageOf(job, settings)] as const);
-  const all = [...functions, ...jobs, ["StrandedAlarm", stranded(settings)] as const];
+  const sweeper = [["SweptAlarm", swept(settings)] as const, ["StrandedAlarm", stranded(settings)] as const];
+  const all = [...functions, ...jobs, ...sweeper];
   return Object.fromEntries(all.map(([id, alarm]) => [id, resource(alarm, settings)]));
 }
 
@@ -83,20 +84,37 @@ function ageOf(job: string, { service, oldestMessageAge }: StackSettings): Alarm
   };
 }
 
-function stranded({ service }: StackSettings): Alarm {
+/** Silence of the sweeper is told once, by `stranded`. */
+function swept(settings: StackSettings): Alarm {
   return {
+    ...ofSweeper(settings),
+    name: "swept",
+    description: "The sweeper found messages whose deliveries ran out: they are among the dead letters.",
+    metric: "Swept",
+    statistic: "Sum",
+    silence: "notBreaching",
+  };
+}
+
+function stranded(settings: StackSettings): Alarm {
+  return {
+    ...ofSweeper(settings),
     name: "stranded",
-    description:
-      "The sweeper found messages whose deliveries ran out, or has not looked. They are among the dead letters.",
-    namespace: NAMESPACE,
+    description: "Messages whose deliveries ran out could not be taken away by the sweeper, or it has not looked.",
     metric: "Stranded",
-    dimensions: { Service: service, Function: "sweeper" },
     statistic: "Maximum",
+    silence: "missing",
+  };
+}
+
+function ofSweeper({ service }: StackSettings) {
+  return {
+    namespace: NAMESPACE,
+    dimensions: { Service: service, Function: "sweeper" },
     above: 0,
     periods: 1,
     periodSeconds: 900, // some sweeps long: none of them may fall between two periods
-    silence: "missing",
-  };
+  } as const;
 }
 
 function resource(alarm: Alarm, { service, alarmTopic }: StackSettings) {

@@ -1,4 +1,4 @@
-import type { Config } from "../../shared/config/schema.ts";
+import type { Config } from "../../../shared/config/schema.ts";
 
 /** AWS's limit. */
 const LONGEST_DESCRIPTION = 256;
