@@ -1,11 +1,14 @@
 import type { LambdaClient } from "@aws-sdk/client-lambda";
 import { createLogger } from "../../shared/telemetry/log.ts";
-import { openLambda } from "../dispatcher/invoke.ts";
+import { openLambda } from "../dispatcher/invoking/invoke.ts";
 import { runDispatcher } from "../dispatcher/service.ts";
 import { openConfigFile } from "./config-file.ts";
 import type { RegisterCommand } from "./context.ts";
 import { UsageError } from "./exit.ts";
 import { firstSignal } from "./signals.ts";
+
+const NO_PREFIX =
+  "dispatcher.functionPrefix is not set: set it to service and stage of the deployment, as in choria-bridge-prod-";
 
 /** `choria-bridge dispatch`: wakes the jobs' functions until it is told to stop. */
 export const registerDispatch: RegisterCommand = (program, { env }) => {
@@ -20,10 +23,17 @@ export const registerDispatch: RegisterCommand = (program, { env }) => {
     .action(async ({ config: path }: { readonly config: string }) => {
       const opened = openConfigFile(path, env);
       if (Object.keys(opened.config.jobs).length === 0) throw new UsageError("the configuration has no jobs");
-      const { maxTotalInvocations, shutdownTimeout } = opened.config.dispatcher;
+      const { functionPrefix, maxTotalInvocations, shutdownTimeout } = opened.config.dispatcher;
+      // Guessed, a dispatcher of one stage would wake the functions of another.
+      if (functionPrefix === undefined) throw new UsageError(NO_PREFIX);
       const log = createLogger("dispatcher", opened.config.log.level);
       const told = firstSignal();
-      const service = await runDispatcher({ ...opened, openLambda: () => openClient(maxTotalInvocations), log });
+      const service = await runDispatcher({
+        ...opened,
+        functionPrefix,
+        openLambda: () => openClient(maxTotalInvocations),
+        log,
+      });
       await told;
       const left = await service.stop(shutdownTimeout);
       log.info({ left }, left === 0 ? "stopped" : "stopped; the drains that run still end by themselves");

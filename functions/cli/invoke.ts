@@ -15,7 +15,7 @@ const GO_ON = "what it had done is on record in the audit stream; run the comman
 export async function functionInvoker(name: string, timeoutMs: number): Promise<Invoke> {
   const [{ InvokeCommand }, { openLambda }] = await Promise.all([
     import("@aws-sdk/client-lambda"),
-    import("../dispatcher/invoke.ts"),
+    import("../dispatcher/invoking/invoke.ts"),
   ]);
   const region = /^arn:[^:]+:lambda:([^:]+):/.exec(name)?.[1];
   const client = await openLambda(1, region === undefined ? {} : { region }).catch((error: unknown) => {

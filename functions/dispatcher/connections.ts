@@ -13,7 +13,7 @@ interface Context {
 export class DispatcherConnections {
   readonly health: ConnectionHealth;
   readonly #context: Context;
-  readonly #open = new Map<string, Connection>();
+  readonly #open = new Map<string, Promise<Connection>>();
   readonly #onReconnect = new Map<string, (() => void)[]>();
 
   constructor(context: Context) {
@@ -21,13 +21,13 @@ export class DispatcherConnections {
     this.health = new ConnectionHealth(context.now);
   }
 
-  async get(name: string): Promise<Connection> {
+  /** One that could not be opened is opened anew when it is asked for again. */
+  get(name: string): Promise<Connection> {
     const known = this.#open.get(name);
     if (known !== undefined) return known;
-    const connection = await this.#context.connect(name);
-    this.#open.set(name, connection);
-    this.#watch(name, connection);
-    return connection;
+    const opened = this.#connect(name);
+    this.#open.set(name, opened);
+    return opened;
   }
 
   onReconnect(name: string, act: () => void): void {
@@ -35,7 +35,20 @@ export class DispatcherConnections {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#open.values()].map((connection) => connection.close()));
+    // One that could not be opened has told whoever asked for it.
+    const opened = await Promise.allSettled(this.#open.values());
+    await Promise.all(opened.map((each) => (each.status === "fulfilled" ? each.value.close() : undefined)));
+  }
+
+  async #connect(name: string): Promise<Connection> {
+    try {
+      const connection = await this.#context.connect(name);
+      this.#watch(name, connection);
+      return connection;
+    } catch (error) {
+      this.#open.delete(name);
+      throw error;
+    }
   }
 
   #watch(name: string, connection: Connection): void {

@@ -1,5 +1,5 @@
 import type { DrainAnswer } from "../../shared/lambda/event.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Outcome } from "./invoking/outcome.ts";
 
 const REPORTED = ["processed", "retried", "dead", "dropped", "returned", "unsettled"] as const;
 

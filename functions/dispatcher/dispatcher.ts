@@ -1,5 +1,4 @@
 import type { LambdaClient } from "@aws-sdk/client-lambda";
-import PQueue from "p-queue";
 import { functionOfJob, jobConnections } from "../../shared/config/names.ts";
 import { jobQueueOf } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
@@ -8,11 +7,13 @@ import type { Readiness } from "../../shared/telemetry/http.ts";
 import type { Logger } from "../../shared/telemetry/logger.ts";
 import { within } from "../../shared/time/within.ts";
 import { DispatcherConnections } from "./connections.ts";
-import { invokeDrain } from "./invoke.ts";
-import { JobDispatch } from "./job-dispatch.ts";
-import { needsOperator } from "./job-state.ts";
-import type { ScaleSettings } from "./scale.ts";
-import { QueueWatch } from "./watch.ts";
+import { invokeDrain } from "./invoking/invoke.ts";
+import { Gate } from "./scaling/gate.ts";
+import { JobDispatch } from "./scaling/job-dispatch.ts";
+import { needsOperator } from "./scaling/job-state.ts";
+import type { ScaleSettings } from "./scaling/settings.ts";
+import { Turns } from "./scaling/turns.ts";
+import { QueueWatch } from "./watching/watch.ts";
 
 /** A cold start may take 10 s before the budget counts, and the answer has to come back. */
 const START_MARGIN_MS = 15_000;
@@ -20,6 +21,8 @@ const START_MARGIN_MS = 15_000;
 /** Everything the dispatcher needs from outside. */
 export interface DispatcherEnvironment {
   readonly config: Config;
+  /** What stands before the names of the functions. */
+  readonly functionPrefix: string;
   /** Opens the connection of that name in the configuration. */
   readonly connect: (name: string) => Promise<Connection>;
   /** Asked for once the servers could be reached; a rejection is passed on. */
@@ -38,7 +41,9 @@ export class Dispatcher {
   readonly #environment: DispatcherEnvironment;
   readonly #connections: DispatcherConnections;
   readonly #lambda: LambdaClient;
-  readonly #gate: PQueue;
+  readonly #gate: Gate;
+  /** By function. */
+  readonly #turns = new Map<string, Turns>();
   readonly #jobs: JobDispatch[] = [];
   readonly #watches: QueueWatch[] = [];
   readonly #noLongerWaiting = new AbortController();
@@ -48,7 +53,7 @@ export class Dispatcher {
     this.#environment = environment;
     this.#connections = connections;
     this.#lambda = lambda;
-    this.#gate = new PQueue({ concurrency: environment.config.dispatcher.maxTotalInvocations });
+    this.#gate = new Gate(environment.config.dispatcher.maxTotalInvocations);
   }
 
   /** Rejects with `ConnectError` when a server cannot be reached; nothing is left open then. */
@@ -89,28 +94,35 @@ export class Dispatcher {
     this.#stopping = true;
     for (const watch of this.#watches) watch.stop();
     for (const job of this.#jobs) job.stop();
-    await within(this.#gate.onIdle(), deadlineMs);
+    await within(this.#idle(), deadlineMs);
     const left = this.#jobs.reduce((sum, { inFlight }) => sum + inFlight, 0);
     this.#noLongerWaiting.abort();
-    await this.#gate.onIdle();
+    await this.#idle();
     this.#lambda.destroy();
     await this.#connections.close();
     return left;
   }
 
+  async #idle(): Promise<void> {
+    await Promise.all(this.#jobs.map((job) => job.idle()));
+  }
+
   async #add(job: string): Promise<void> {
-    const { config, log, now, wallNow, onInvoked } = this.#environment;
+    const { config, functionPrefix, log, now, wallNow, onInvoked } = this.#environment;
     const connectionName = config.streams[config.jobs[job]?.stream ?? ""]?.connection ?? "";
     const connection = await this.#connections.get(connectionName);
-    const { functionPrefix, budget: budgetMs, pollEvery } = config.dispatcher;
+    const { budget: budgetMs, pollEvery } = config.dispatcher;
     const functionName = `${functionPrefix}${functionOfJob(config, job)}`;
     const invocation = { functionName, job, budgetMs, waitMs: budgetMs + START_MARGIN_MS };
+    const turns = this.#turns.get(functionName) ?? new Turns();
+    this.#turns.set(functionName, turns);
     const dispatch = new JobDispatch({
       name: job,
       functionName,
       settings: scaleSettings(config),
       invoke: () => invokeDrain(this.#lambda, invocation, this.#noLongerWaiting.signal),
       gate: this.#gate,
+      turns,
       look: () => watch.look(),
       now,
       onInvoked,

@@ -3,8 +3,8 @@ import type { MetricDefinition } from "../../shared/telemetry/definition.ts";
 import { DISPATCHER_METRICS } from "../../shared/telemetry/dispatcher-metrics.ts";
 import { exposeSamples, type Sample } from "../../shared/telemetry/registry.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import type { JobDispatch } from "./job-dispatch.ts";
-import { JOB_STATES } from "./job-state.ts";
+import type { JobDispatch } from "./scaling/job-dispatch.ts";
+import { JOB_STATES } from "./scaling/job-state.ts";
 
 const METRICS = DISPATCHER_METRICS;
 

@@ -12,6 +12,8 @@ import { exposeDispatcher } from "./metrics.ts";
 
 export interface DispatcherOptions {
   readonly config: Config;
+  /** What stands before the names of the functions. */
+  readonly functionPrefix: string;
   readonly resolved: Pick<ResolvedFiles, "connections">;
   /** Asked for once the servers could be reached; a rejection is passed on. */
   readonly openLambda: () => Promise<LambdaClient>;
@@ -27,10 +29,11 @@ export interface DispatcherService {
 
 /** Runs a dispatcher as a service, its metrics and health served. */
 export async function runDispatcher(options: DispatcherOptions): Promise<DispatcherService> {
-  const { config, resolved, openLambda, log } = options;
+  const { config, functionPrefix, resolved, openLambda, log } = options;
   const registry = new Registry();
   const dispatcher = await Dispatcher.start({
     config,
+    functionPrefix,
     connect: (name) => openNamed(resolved.connections, name, "dispatcher"),
     openLambda,
     log,

@@ -314,7 +314,7 @@ const dispatcherSchema = z.strictObject({
     .default(50)
     .describe("Most drains at a time over all jobs: each is an open connection to AWS."),
   minInterval: duration()
-    .prefault("200ms")
+    .prefault("100ms")
     .describe(
       "Shortest time between two starts of a job's drains; what an invocation costs is paid at most that often.",
     ),

@@ -26,7 +26,7 @@ function documentOf(server: string, changes: object = {}): object {
     },
     sinks: { out: { type: "jetstream", to: "OUT" } },
     jobs: { work: { stream: "WORK", sink: "out" } },
-    dispatcher: { http: { port: 0 } },
+    dispatcher: { http: { port: 0 }, functionPrefix: "cb-test-" },
     ...changes,
   };
 }
@@ -67,6 +67,13 @@ test("what a dispatcher cannot start with is said in one line, with the exit cod
     { name: "a.yaml", document: documentOf(nobody), env: AWS, code: 1, says: /^choria-bridge: connection "main".*$/ },
     { name: "b.yaml", document: documentOf(nats.url, { jobs: {} }), env: AWS, code: 2, says: /no jobs/ },
     { name: "c.yaml", document: documentOf(nats.url, noBudget), env: AWS, code: 2, says: /dispatcher\.budget/ },
+    {
+      name: "e.yaml",
+      document: documentOf(nats.url, { dispatcher: {} }),
+      env: AWS,
+      code: 2,
+      says: /^choria-bridge: dispatcher\.functionPrefix is not set: set it to .*$/,
+    },
     {
       name: "d.yaml",
       document: documentOf(nats.url),

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type TestContext, test } from "node:test";
-import { invokeDrain, openLambda } from "../../../functions/dispatcher/invoke.ts";
-import type { Outcome } from "../../../functions/dispatcher/outcome.ts";
+import { invokeDrain, openLambda } from "../../../functions/dispatcher/invoking/invoke.ts";
+import type { Outcome } from "../../../functions/dispatcher/invoking/outcome.ts";
 
 const REPORT = { processed: 3, retried: 0, dead: 0, dropped: 0, returned: 0, unsettled: 0, left: 0, reason: "empty" };
 
@@ -162,6 +162,29 @@ test("nobody at the address is unreachable", async (t) => {
 
   assert.equal(outcome.type, "unreachable");
   assert.match(outcome.detail, /ECONNREFUSED/);
+});
+
+test("calls leave nothing behind at the signal that stops them, however they end", async (t) => {
+  const { requests, invoke, stop } = await setup(t, (request, response) => {
+    if (requests.length % 2 === 0) request.socket.destroy();
+    else response.end(JSON.stringify(REPORT));
+  });
+
+  for (let call = 0; call < 100; call += 1) await invoke();
+
+  assert.equal(requests.length, 100);
+  assert.equal(getEventListeners(stop.signal, "abort").length, 0);
+  // Where AbortSignal.any keeps what depends on a signal.
+  const kept = Object.getOwnPropertySymbols(stop.signal).find(({ description = "" }) => /dependant/i.test(description));
+  assert.equal(kept === undefined ? 0 : Reflect.get(stop.signal, kept).size, 0);
+});
+
+test("a call that begins after the stop is abandoned", async (t) => {
+  const { requests, invoke, stop } = await setup(t, functionAnswer(REPORT));
+  stop.abort();
+
+  assert.deepEqual(await invoke(), { type: "abandoned" });
+  assert.equal(requests.length, 0);
 });
 
 test("waiting ends when it is stopped", async (t) => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { pino } from "pino";
 import { stringify } from "yaml";
-import { openLambda } from "../../../functions/dispatcher/invoke.ts";
+import { openLambda } from "../../../functions/dispatcher/invoking/invoke.ts";
 import { type DispatcherService, runDispatcher } from "../../../functions/dispatcher/service.ts";
 import { parseConfig } from "../../../shared/config/load.ts";
 import { consumerSpec, streamSpec } from "../../../shared/config/resolve.ts";
@@ -89,6 +89,7 @@ export async function setup(t: TestContext, options: SetupOptions = {}) {
     const log = pino({ level: "info" }, { write: (line: string) => void logged.push(JSON.parse(line)) });
     const service = await runDispatcher({
       config,
+      functionPrefix: "cb-test-",
       resolved: { connections: { main: connection } },
       openLambda: () => openLambda(10, overrides),
       log,
@@ -123,7 +124,7 @@ function documentOf(url: string, { dispatcher = {} }: SetupOptions): object {
     },
     sinks: { out: { type: "jetstream", to: "OUT" } },
     jobs: { work: { stream: "IN", sink: "out" } },
-    dispatcher: { http: { port: 0 }, functionPrefix: "cb-test-", ...dispatcher },
+    dispatcher: { http: { port: 0 }, ...dispatcher },
   };
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { failureOf } from "../../../functions/dispatcher/failure.ts";
-import type { Outcome } from "../../../functions/dispatcher/outcome.ts";
+import { failureOf } from "../../../functions/dispatcher/invoking/failure.ts";
+import type { Outcome } from "../../../functions/dispatcher/invoking/outcome.ts";
 
 /** As the SDK makes them. */
 function serviceError(name: string, status: number, more: object = {}): Error {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ageOf } from "../../../functions/dispatcher/oldest.ts";
+import { ageOf } from "../../../functions/dispatcher/watching/oldest.ts";
 
 const NOW = 50_000;
 const WALL = 1_700_000_000_000;

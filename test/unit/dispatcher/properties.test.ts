@@ -6,12 +6,12 @@ import {
   type DrainEnd,
   decide,
   NOTHING_KNOWN,
-  type ScaleSettings,
   type ScaleState,
   withEnd,
   withReading,
   withStart,
-} from "../../../functions/dispatcher/scale.ts";
+} from "../../../functions/dispatcher/scaling/scale.ts";
+import type { ScaleSettings } from "../../../functions/dispatcher/scaling/settings.ts";
 
 const settingsOf = fc.record({
   maxInvocations: fc.integer({ min: 1, max: 20 }),
@@ -28,7 +28,10 @@ const endOf: fc.Arbitrary<DrainEnd> = fc.oneof(
     moved: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 100_000 })),
     left: fc.option(fc.integer({ min: 0, max: 1_000 })),
   }),
-  fc.record({ type: fc.constant("failed" as const), atLeastMs: fc.integer({ min: 0, max: 100_000 }) }),
+  fc.record({
+    type: fc.constantFrom("failed" as const, "throttled" as const),
+    atLeastMs: fc.integer({ min: 0, max: 100_000 }),
+  }),
 );
 
 type Step =

@@ -6,12 +6,12 @@ import {
   decide,
   NOTHING_KNOWN,
   type Reading,
-  type ScaleSettings,
   type ScaleState,
   withEnd,
   withReading,
   withStart,
-} from "../../../functions/dispatcher/scale.ts";
+} from "../../../functions/dispatcher/scaling/scale.ts";
+import type { ScaleSettings } from "../../../functions/dispatcher/scaling/settings.ts";
 
 const SETTINGS: ScaleSettings = {
   maxInvocations: 8,
@@ -210,6 +210,41 @@ test("drains that fail together count once", () => {
 test("what Lambda says about coming again is waited for, up to the longest pause", () => {
   assert.equal(after({}, failed(4_000)).trouble?.until, NOW + 4_000);
   assert.equal(after({}, failed(Number.POSITIVE_INFINITY)).trouble?.until, NOW + 30_000);
+});
+
+test("a refusal beside drains that run makes no pause: their places may be used, and one more is tried ever more rarely", () => {
+  const backlog = reading({ pending: 1e6, oldestMs: 9_000 });
+  let current = state({ inFlight: 2, reading: backlog, trouble: null });
+  const tries: number[] = [];
+  for (let now = NOW; tries.length < 7; now = (current.limit?.tryAt ?? now) + 1) {
+    const refusal: DrainEnd = { type: "throttled", atLeastMs: 0 };
+    const started = withStart(current, now, SETTINGS);
+    const ended = withEnd(started, { startedAt: now, forRetries: false, endedAt: now + 5, end: refusal }, SETTINGS);
+    current = withReading(ended, { ...backlog, takenAt: now + 5 }, SETTINGS);
+    tries.push((current.limit?.tryAt ?? 0) - (now + 5));
+    assert.deepEqual([current.trouble, current.limit?.drains], [null, 2]);
+    assert.equal(decide({ ...current, inFlight: 1 }, SETTINGS, now + 60).start, true);
+    assert.deepEqual(decide(current, SETTINGS, now + 60).againAt, current.limit?.tryAt);
+  }
+
+  assert.deepEqual(tries, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+});
+
+test("a try that was not refused for the ramp's time ends the limit", () => {
+  const limit = { drains: 2, tryAt: NOW, times: 3, tried: false };
+  const tried = withStart(state({ inFlight: 2, limit }), NOW, SETTINGS);
+  const more = withStart(tried, NOW + 1_000, SETTINGS);
+
+  assert.deepEqual(tried.limit, { drains: 3, tryAt: NOW + 1_000, times: 3, tried: true });
+  assert.equal(more.limit, null);
+});
+
+test("a refusal with nothing in flight is a pause, and a limit that nobody came up to for long is forgotten", () => {
+  const limit = { drains: 2, tryAt: NOW - 30_000, times: 3, tried: false };
+
+  assert.equal(after({}, { type: "throttled", atLeastMs: 0 }).trouble?.until, NOW + 1_000);
+  assert.equal(withReading(state({ limit }), reading({}), SETTINGS).limit, null);
+  assert.deepEqual(withReading(state({ limit }), reading({ takenAt: NOW - 1 }), SETTINGS).limit, limit);
 });
 
 test("a drain that moved something ends the trouble if it was started after it began, and no other", () => {

@@ -4,12 +4,12 @@ import {
   decide,
   NOTHING_KNOWN,
   type Reading,
-  type ScaleSettings,
   type ScaleState,
   withEnd,
   withReading,
   withStart,
-} from "../../../functions/dispatcher/scale.ts";
+} from "../../../functions/dispatcher/scaling/scale.ts";
+import type { ScaleSettings } from "../../../functions/dispatcher/scaling/settings.ts";
 
 /** A queue, its drains and the dispatcher around `scale.ts`, in virtual time. */
 export interface World {
@@ -41,6 +41,8 @@ export interface History {
   readonly longestWaitMs: number;
   /** Longest that a message waited while there were fewer drains than `maxInvocations`. */
   readonly longestStarvedMs: number;
+  /** Longest that messages were pending while fewer drains ran than are allowed, once as many had run. */
+  readonly longestUnusedMs: number;
   /** When the last message was taken; null: some are left. */
   readonly emptyAt: number | null;
   readonly startTimes: readonly number[];
@@ -75,6 +77,8 @@ class Simulation {
   #mostInFlight = 0;
   #longestWaitMs = 0;
   #longestStarvedMs = 0;
+  #usedAt = Number.POSITIVE_INFINITY;
+  #longestUnusedMs = 0;
   #emptyAt: number | null = null;
   #nextPoll = 0;
 
@@ -91,6 +95,7 @@ class Simulation {
       mostInFlight: this.#mostInFlight,
       longestWaitMs: this.#longestWaitMs,
       longestStarvedMs: this.#longestStarvedMs,
+      longestUnusedMs: this.#longestUnusedMs,
       emptyAt: this.#pending === 0 ? this.#emptyAt : null,
       startTimes: this.#startTimes,
     };
@@ -113,6 +118,12 @@ class Simulation {
     if (this.#state.inFlight < this.#world.settings.maxInvocations) {
       this.#longestStarvedMs = Math.max(this.#longestStarvedMs, waited);
     }
+    const { settings, concurrencyLimit } = this.#world;
+    const accepted = this.#running.filter((running) => !running.refused).length;
+    const allowed = Math.min(settings.maxInvocations, concurrencyLimit?.(now) ?? Number.POSITIVE_INFINITY);
+    const isUsed = accepted >= allowed || (this.#pending === 0 && this.#usedAt < now);
+    if (isUsed) this.#usedAt = now;
+    this.#longestUnusedMs = Math.max(this.#longestUnusedMs, now - this.#usedAt);
   }
 
   #look(now: number): void {
@@ -136,7 +147,8 @@ class Simulation {
       const decision = decide(this.#state, settings, now);
       if (!decision.start) return;
       this.#state = withStart(this.#state, now, settings);
-      const refused = this.#running.length >= (concurrencyLimit?.(now) ?? Number.POSITIVE_INFINITY);
+      const accepted = this.#running.filter((running) => !running.refused).length;
+      const refused = accepted >= (concurrencyLimit?.(now) ?? Number.POSITIVE_INFINITY);
       const drain = { startedAt: now, forRetries: decision.forRetries };
       this.#running.push({ drain, readyAt: now + coldStartMs, busyUntil: [], moved: 0, refused });
       this.#startTimes.push(now);
@@ -157,7 +169,7 @@ class Simulation {
   #drain(running: Running, now: number): DrainEnd | null {
     const { isPaused, isFailing, budgetMs } = this.#world;
     const age = now - running.drain.startedAt;
-    if (running.refused) return { type: "failed", atLeastMs: 0 };
+    if (running.refused) return { type: "throttled", atLeastMs: 0 };
     if (isFailing?.(now) === true && age >= EMPTY_DRAIN_MS) return { type: "failed", atLeastMs: 0 };
     if (now < running.readyAt) return null;
     this.#settle(running, now);

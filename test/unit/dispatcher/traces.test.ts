@@ -141,12 +141,35 @@ const CASES: readonly Case[] = [
   {
     name: "fewer allowed than wanted, for ever: those that are allowed run, and refusals stay rare",
     world: { arrivals: steady(12_000, 0, 4 * MINUTE), concurrencyLimit: () => 2 },
-    mostStarted: 28,
+    mostStarted: 30,
     mostFruitless: 16,
     starvedMs: 5 * MINUTE,
-    check: ({ refused, mostInFlight }) => {
-      assert.ok(mostInFlight >= 2, "both that are allowed");
-      assert.ok(refused <= 16, `${refused} refused`);
+    check: ({ refused, mostInFlight, longestUnusedMs }) => {
+      assert.equal(mostInFlight, 3, "both that are allowed, and a try");
+      assert.ok(refused > 0 && refused <= 16, `${refused} refused`);
+      assert.ok(longestUnusedMs <= 2_000, `fewer than allowed for ${longestUnusedMs} ms`);
+    },
+  },
+  {
+    name: "one allowed of four: it is started anew at once whenever it ends",
+    world: { arrivals: steady(6_000, 0, 4 * MINUTE), concurrencyLimit: () => 1 },
+    mostStarted: 24,
+    mostFruitless: 16,
+    starvedMs: 5 * MINUTE,
+    check: ({ refused, longestUnusedMs }) => {
+      assert.ok(refused > 0 && refused <= 16, `${refused} refused`);
+      assert.ok(longestUnusedMs <= 2_000, `fewer than allowed for ${longestUnusedMs} ms`);
+    },
+  },
+  {
+    name: "more is allowed after a while: it is found out within the longest pause, and used",
+    world: { arrivals: steady(12_000, 0, 4 * MINUTE), concurrencyLimit: (ms) => (ms < 2 * MINUTE ? 1 : 4) },
+    mostStarted: 32,
+    mostFruitless: 16,
+    starvedMs: 5 * MINUTE,
+    check: ({ mostInFlight, longestUnusedMs }) => {
+      assert.equal(mostInFlight, 4);
+      assert.ok(longestUnusedMs <= 33_000, `fewer than allowed for ${longestUnusedMs} ms`);
     },
   },
 ];

@@ -1,5 +1,5 @@
-import type { DrainAnswer } from "../../shared/lambda/event.ts";
-import type { DrainEnd } from "./scale.ts";
+import type { DrainAnswer } from "../../../shared/lambda/event.ts";
+import type { DrainEnd } from "../scaling/scale.ts";
 
 /** How an invocation ended. */
 export type Outcome =
@@ -27,7 +27,7 @@ export function endOf(outcome: Outcome): DrainEnd {
       return { type: "drained", moved: processed + dead + dropped + retried, left };
     }
     case "throttled":
-      return { type: "failed", atLeastMs: outcome.retryAfterMs ?? 0 };
+      return { type: "throttled", atLeastMs: outcome.retryAfterMs ?? 0 };
     case "credentials":
     case "unknown_function":
       return { type: "failed", atLeastMs: Number.POSITIVE_INFINITY };

@@ -1,5 +1,5 @@
 import { InvokeCommand, type InvokeCommandOutput, LambdaClient, type LambdaClientConfig } from "@aws-sdk/client-lambda";
-import { drainReportSchema } from "../../shared/lambda/event.ts";
+import { drainReportSchema } from "../../../shared/lambda/event.ts";
 import { failureOf } from "./failure.ts";
 import type { Outcome } from "./outcome.ts";
 
@@ -32,22 +32,26 @@ export interface Invocation {
 /** Invokes a function and waits for its drain to end. `stop` ends the waiting, not the drain. Never rejects. */
 export async function invokeDrain(client: LambdaClient, invocation: Invocation, stop: AbortSignal): Promise<Outcome> {
   const { functionName, job, budgetMs, waitMs } = invocation;
-  const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(), waitMs);
+  const waiting = new AbortController();
+  const end = () => waiting.abort();
+  const timer = setTimeout(end, waitMs);
   const command = new InvokeCommand({
     FunctionName: functionName,
     InvocationType: "RequestResponse",
     Payload: Buffer.from(JSON.stringify({ job, budgetMs })),
   });
+  // Not AbortSignal.any: on Node 20 it leaves something behind at `stop`, which outlives every call.
+  stop.addEventListener("abort", end);
+  if (stop.aborted) end();
   try {
-    const abortSignal = AbortSignal.any([stop, patience.signal]);
-    return outcomeOf(await client.send(command, { abortSignal }));
+    return outcomeOf(await client.send(command, { abortSignal: waiting.signal }));
   } catch (error) {
     if (stop.aborted) return { type: "abandoned" };
-    if (patience.signal.aborted) return { type: "timed_out", detail: `no answer within ${waitMs} ms` };
+    if (waiting.signal.aborted) return { type: "timed_out", detail: `no answer within ${waitMs} ms` };
     return failureOf(error);
   } finally {
     clearTimeout(timer);
+    stop.removeEventListener("abort", end);
   }
 }
 

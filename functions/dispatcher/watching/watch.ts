@@ -1,6 +1,6 @@
-import { listenOnce } from "../../shared/jetstream/listen-once.ts";
+import { listenOnce } from "../../../shared/jetstream/listen-once.ts";
+import type { Reading } from "../scaling/scale.ts";
 import { QueueReader, type QueueSource } from "./look.ts";
-import type { Reading } from "./scale.ts";
 
 export interface QueueListener {
   read(reading: Reading): void;

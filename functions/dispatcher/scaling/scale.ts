@@ -1,12 +1,5 @@
-/** What scaling is held to; times in milliseconds. */
-export interface ScaleSettings {
-  readonly maxInvocations: number;
-  readonly minIntervalMs: number;
-  readonly rampUpMs: number;
-  readonly coolDownMs: number;
-  readonly maxCoolDownMs: number;
-  readonly targetAgeMs: number;
-}
+import { type Limit, limitedAt, refused, unlessOld, withTry } from "./limit.ts";
+import { doubled, type ScaleSettings } from "./settings.ts";
 
 /** What a look at a job's queue said. */
 export interface Reading {
@@ -35,8 +28,8 @@ export interface Drain {
 export type DrainEnd =
   /** `left`: messages the queue still had; null when nobody knows. */
   | { readonly type: "drained"; readonly moved: number; readonly left: number | null }
-  /** `atLeastMs`: no other one before this time is over. */
-  | { readonly type: "failed"; readonly atLeastMs: number };
+  /** `atLeastMs`: no other one before this time is over. `throttled`: it never ran, as too many run already. */
+  | { readonly type: "failed" | "throttled"; readonly atLeastMs: number };
 
 interface Trouble {
   readonly since: number;
@@ -65,6 +58,8 @@ export interface ScaleState {
   readonly mark: Mark | null;
   /** Null once a drain that was started later has moved something. */
   readonly trouble: Trouble | null;
+  /** Null while none was refused beside others that run. */
+  readonly limit: Limit | null;
   /** The last drain found its queue empty: somebody was faster, which may happen once. */
   readonly beaten: boolean;
   /** Drains in a row that looked for due retries and found none. */
@@ -94,6 +89,7 @@ export const NOTHING_KNOWN: ScaleState = {
   rate: null,
   mark: null,
   trouble: null,
+  limit: null,
   beaten: false,
   vainLooks: 0,
 };
@@ -110,6 +106,7 @@ export function decide(state: ScaleState, settings: ScaleSettings, now: number):
     state.trouble?.until ?? LONG_AGO,
     state.lastStartAt + settings.minIntervalMs,
     rampedAt(state, settings),
+    limitedAt(state.limit, inFlight),
     forRetries ? state.lastEndAt + doubled(settings, state.vainLooks) : LONG_AGO,
   );
   return now < earliest ? { ...none, againAt: earliest } : { ...none, start: true, forRetries };
@@ -131,12 +128,10 @@ function rampedAt({ inFlight, ramp }: ScaleState, { rampUpMs }: ScaleSettings): 
   return inFlight < Math.max(1, 2 * ramp.from) ? LONG_AGO : ramp.since + rampUpMs;
 }
 
-function doubled({ coolDownMs, maxCoolDownMs }: ScaleSettings, times: number): number {
-  return Math.min(maxCoolDownMs, coolDownMs * 2 ** times);
-}
-
 export function withReading(state: ScaleState, reading: Reading, settings: ScaleSettings): ScaleState {
-  return { ...state, ...measured(state, reading), reading, trouble: unlessOver(state, reading, settings) };
+  const trouble = unlessOver(state, reading, settings);
+  const limit = unlessOld(state.limit, reading.takenAt, settings);
+  return { ...state, ...measured(state, reading), reading, trouble, limit };
 }
 
 /** With nothing left to do nobody can say any more that it fails. */
@@ -164,12 +159,14 @@ function averaged(rate: number | null, sample: number): number {
 export function withStart(state: ScaleState, now: number, settings: ScaleSettings): ScaleState {
   const isOver = now - state.ramp.since >= settings.rampUpMs;
   const ramp = isOver ? { from: state.inFlight, since: now } : state.ramp;
-  return { ...state, inFlight: state.inFlight + 1, lastStartAt: now, ramp };
+  const limit = withTry(state.limit, state.inFlight, now, settings);
+  return { ...state, inFlight: state.inFlight + 1, lastStartAt: now, ramp, limit };
 }
 
-/** A drain that was decided on and then not started. */
-export function withWithdrawn(state: ScaleState): ScaleState {
-  return { ...state, inFlight: state.inFlight - 1 };
+/** The pause is over at `now`: what it was made for may be over too. */
+export function withPauseOver(state: ScaleState, now: number): ScaleState {
+  const { trouble } = state;
+  return trouble === null ? state : { ...state, trouble: { ...trouble, until: Math.min(trouble.until, now) } };
 }
 
 /** What has to be told of a drain's end besides how it ended. */
@@ -180,7 +177,12 @@ export interface Ended extends Drain {
 
 export function withEnd(state: ScaleState, ended: Ended, settings: ScaleSettings): ScaleState {
   const next = { ...state, inFlight: state.inFlight - 1, lastEndAt: ended.endedAt };
-  if (ended.end.type === "failed") return { ...next, trouble: worse(next, ended, settings) };
+  if (ended.end.type === "throttled" && next.inFlight > 0) {
+    // The others run: what they are allowed is no reason to pause when one of them ends.
+    const refusal = { now: ended.endedAt, running: next.inFlight, atLeastMs: ended.end.atLeastMs };
+    return { ...next, limit: refused(state.limit, refusal, settings) };
+  }
+  if (ended.end.type !== "drained") return { ...next, trouble: worse(next, ended, settings) };
   if (ended.end.moved > 0) return progressed(next, ended, ended.end);
   if (ended.forRetries) return { ...next, vainLooks: state.vainLooks + 1 };
   if (ended.end.left === 0 && !state.beaten) return { ...next, beaten: true };
@@ -203,7 +205,7 @@ function progressed(state: ScaleState, { startedAt, endedAt }: Ended, { moved, l
 
 /** Doubles the pause; drains that were under way when it began say nothing new. */
 function worse({ trouble }: ScaleState, { startedAt, endedAt, end }: Ended, settings: ScaleSettings): Trouble {
-  const atLeastMs = end.type === "failed" ? Math.min(end.atLeastMs, settings.maxCoolDownMs) : 0;
+  const atLeastMs = end.type !== "drained" ? Math.min(end.atLeastMs, settings.maxCoolDownMs) : 0;
   if (trouble !== null && startedAt < trouble.since) {
     return { ...trouble, until: Math.max(trouble.until, endedAt + atLeastMs) };
   }

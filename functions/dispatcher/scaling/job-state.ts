@@ -1,4 +1,4 @@
-import type { Outcome } from "./outcome.ts";
+import type { Outcome } from "../invoking/outcome.ts";
 
 /** What a job's dispatching is in, for metrics and the log. */
 export type JobState =

@@ -1,9 +1,9 @@
-import { nextMessage } from "../../shared/jetstream/browse.ts";
-import type { Connection } from "../../shared/jetstream/connect.ts";
-import { countMessages, type JobQueue, type QueueState, queueState } from "../../shared/jetstream/job-queue.ts";
-import { type Manager, manage } from "../../shared/jetstream/manager.ts";
+import { nextMessage } from "../../../shared/jetstream/browse.ts";
+import type { Connection } from "../../../shared/jetstream/connect.ts";
+import { countMessages, type JobQueue, type QueueState, queueState } from "../../../shared/jetstream/job-queue.ts";
+import { type Manager, manage } from "../../../shared/jetstream/manager.ts";
+import type { Reading } from "../scaling/scale.ts";
 import { ageOf, type OldestMessage } from "./oldest.ts";
-import type { Reading } from "./scale.ts";
 
 /** A job's queue and the clocks it is read by. */
 export interface QueueSource {
