@@ -61,9 +61,9 @@ const IDLE_P99_MS = 10;
 const EMPTY_DRAIN_MS = 150;
 const GROWTH_MB = 64;
 
-const cpuMicroseconds = ({ cpuSeconds, messages }: Measured): number => (cpuSeconds / messages) * 1e6;
-const perSecond = ({ seconds, messages }: Measured): number => messages / seconds;
-const verdict = (held: boolean): string => (held ? "(held)" : "(MISSED)");
+export const cpuMicroseconds = ({ cpuSeconds, messages }: Measured): number => (cpuSeconds / messages) * 1e6;
+export const perSecond = ({ seconds, messages }: Measured): number => messages / seconds;
+export const verdict = (held: boolean): string => (held ? "(held)" : "(MISSED)");
 
 /** The smallest value that at least `share` of the values do not exceed. */
 export function percentile(values: readonly number[], share: number): number {
@@ -71,7 +71,7 @@ export function percentile(values: readonly number[], share: number): number {
   return ascending[Math.max(0, Math.ceil(ascending.length * share) - 1)] ?? Number.NaN;
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   return percentile(values, 0.5);
 }
 

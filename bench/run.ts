@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { ensureNatsServer } from "../shared/nats-server/provision.ts";
 import { startServer } from "../shared/nats-server/run.ts";
 import { readArguments } from "./arguments.ts";
+import { type FunctionsSize, measureFunctions, SHORT, WHOLE } from "./lambda/measure.ts";
+import { renderFunctions } from "./lambda/section.ts";
 import { measureLimits } from "./limits.ts";
 import { ensureLoad } from "./load.ts";
 import type { Measured } from "./measure.ts";
@@ -12,19 +14,23 @@ import { bridgeSubjects, bullMqSubject, type RateSubject, workerSubjects } from 
 import { bullMqMissing } from "./redis/bullmq.ts";
 import { ensureRedis } from "./redis/provision.ts";
 import { type RunningRedis, startRedis } from "./redis/run.ts";
+import { joinResults, type ResultParts, splitResults } from "./result-parts.ts";
 import { type Machine, renderResults, type Series } from "./results.ts";
 
 /**
  * Measures the project against its floors in one run, each subject in a process of its own, on one nats-server, in
  * alternating rounds: on a shared machine rates swing by a factor of two, and only ratios within a run mean something.
  *
- * `--only NAME,...` measures some subjects and writes nothing; `--profile NAME` says where one's CPU time goes.
+ * `--only NAME,...` measures some subjects and writes nothing; `--profile NAME` says where one's CPU time goes;
+ * `--functions` measures the Lambda functions and leaves the other results as they are, `--functions short` writes nothing.
  */
 const ROUNDS = 3;
 const MESSAGES = 20_000;
 const SENDERS = 1_000;
 const PROFILE_EVERY_US = 200;
 const PROFILE_ROWS = 40;
+
+const NO_REDIS: Redis = { running: null, version: null, missing: "not asked for" };
 
 const inProject = (path: string): string => join(process.cwd(), path);
 const say = (line: string): void => console.error(line);
@@ -33,10 +39,11 @@ const request = readArguments(process.argv.slice(2));
 const binary = await ensureNatsServer({ env: process.env, cacheDir: inProject(".cache"), log: say });
 const storeDir = await mkdtemp(join(tmpdir(), "choria-bridge-bench-"));
 const server = await startServer({ binary: binary.path, storeDir });
-const redis = await openRedis();
+const redis = request.mode === "functions" ? NO_REDIS : await openRedis();
 try {
   if (request.mode === "all") await measureAll();
   else if (request.mode === "only") await measureRounds(await subjectsNamed(request.names));
+  else if (request.mode === "functions") await measureFunctionsAlone(request.isShort);
   else await profile(request.name);
 } finally {
   await redis.running?.stop();
@@ -48,10 +55,30 @@ async function measureAll(): Promise<void> {
   const series = await measureRounds(await allSubjects());
   const limits = await measureLimits(server.url, say);
   const missing = new Map(redis.missing === null ? [] : [["bullmq at 100", redis.missing]]);
-  const text = renderResults({ machine: machine(), series, limits, missing });
+  const main = renderResults({ machine: machine(), series, limits, missing });
+  const functions = await renderedFunctions(WHOLE);
+  await write({ main, functions });
+}
+
+async function measureFunctionsAlone(isShort: boolean): Promise<void> {
+  const functions = await renderedFunctions(isShort ? SHORT : WHOLE);
+  if (isShort) console.log(functions);
+  else await write({ functions });
+}
+
+async function renderedFunctions(size: FunctionsSize): Promise<string> {
+  const place = { url: server.url, root: process.cwd(), cacheDir: inProject(".cache"), say };
+  const measured = await measureFunctions(place, size);
+  const { cores, cpu, natsServer, date } = machine();
+  return renderFunctions(measured, `${cores} x ${cpu}; nats-server ${natsServer}; ${date}.`);
+}
+
+/** What was not measured now stays as it was. */
+async function write(parts: Partial<ResultParts>): Promise<void> {
   const file = inProject("bench/results.md");
-  await writeFile(file, `${text}\n${await historyOf(file)}`);
-  console.log(text);
+  const known = await readFile(file, "utf8").catch(() => "");
+  await writeFile(file, joinResults({ ...splitResults(known), ...parts }));
+  console.log(Object.values(parts).join("\n"));
 }
 
 function machine(): Machine {
@@ -63,13 +90,6 @@ function machine(): Machine {
     redis: redis.version,
     date: new Date().toISOString().slice(0, 10),
   };
-}
-
-/** What was written by hand below the generated part: what was changed, and what it brought. */
-async function historyOf(file: string): Promise<string> {
-  const known = await readFile(file, "utf8").catch(() => "");
-  const start = known.indexOf("## History");
-  return start === -1 ? "## History\n" : known.slice(start);
 }
 
 interface Redis {

@@ -2,6 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { connect, type NatsConnection } from "nats";
 import { runWorker } from "../../functions/consumer/service.ts";
 import { pullAndConfirm } from "../floor-worker.ts";
+import { runOfNow, waitMs } from "./moment.ts";
 import { type BenchQueue, workerOptions } from "./options.ts";
 import { makeReport } from "./payload.ts";
 import { jobMessage, type QueuePlace } from "./queue.ts";
@@ -11,14 +12,6 @@ export interface Waits {
   readonly waitsMs: readonly number[];
 }
 
-/**
- * The moment travels in the run's number: the process that enqueues and the one that runs read the same monotonic clock
- * of the system, whose epoch `hrtime` shares between processes.
- */
-const microseconds = (): number => Number(process.hrtime.bigint() / 1_000n);
-const enqueuedAt = (run: string): number => Number.parseInt(run.slice(-12), 16);
-const waitMs = (run: string): number => (microseconds() - enqueuedAt(run)) / 1_000;
-
 /** Jobs come one at a time, 5 to 15 ms apart: whoever takes them is idle in between. */
 export async function enqueueNowAndThen({ url, stream }: QueuePlace, count: number): Promise<void> {
   const connection = await connect({ servers: url });
@@ -26,8 +19,7 @@ export async function enqueueNowAndThen({ url, stream }: QueuePlace, count: numb
   for (let sent = 0; sent < count; sent += 1) {
     await wait(5 + Math.random() * 10);
     const { subject, headers } = jobMessage(stream, sent);
-    const run = `00000000-0000-4000-8000-${microseconds().toString(16).padStart(12, "0")}`;
-    await js.publish(subject, JSON.stringify({ ...makeReport(sent), run }), { headers });
+    await js.publish(subject, JSON.stringify({ ...makeReport(sent), run: runOfNow() }), { headers });
   }
   await connection.close();
 }

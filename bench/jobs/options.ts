@@ -19,7 +19,7 @@ export interface BenchQueue {
 }
 
 /** The one job of every configuration here, and so the name of its durable consumer. */
-const JOB = "work";
+export const JOB = "work";
 
 /** What starts the project's worker on the queue, as the command line does it; the input is checked before each run. */
 export function workerOptions(queue: BenchQueue, run: (report: z.output<typeof reportSchema>) => Promise<void>) {
@@ -42,15 +42,19 @@ export function queueSpecs(queue: Pick<BenchQueue, "url" | "stream">): {
   return { stream: streamSpec(config, queue.stream), consumer: consumerSpec(config, JOB) };
 }
 
-function configOf({ url, stream, concurrency }: BenchQueue): Config {
+/** The configuration of a queue's one job as a user writes it; `handler` is a reference relative to its file. */
+export function configDocument({ url, stream, concurrency }: BenchQueue, handler: string) {
   const subject = `bench.${stream}.{sender}`;
-  const text = stringify({
+  return {
     connections: { main: { servers: [url] } },
     trust: { v2: { issuers: { unused: "00".repeat(32) } } },
     streams: { [stream]: { connection: "main", subject, allowUnprovenSender: true } },
     // A lease longer than the timeout: what is measured is the worker, whose handlers end at once.
-    jobs: { [JOB]: { stream, handler: "bench.js#handler", concurrency, timeout: "20s", ackWait: "30s" } },
+    jobs: { [JOB]: { stream, handler, concurrency, timeout: "20s", ackWait: "30s" } },
     worker: { http: { port: 0 } },
-  });
-  return parseConfig(text, "bench.yaml", {});
+  };
+}
+
+function configOf(queue: BenchQueue): Config {
+  return parseConfig(stringify(configDocument(queue, "bench.js#handler")), "bench.yaml", {});
 }

@@ -25,10 +25,10 @@ export async function makeQueue(place: QueuePlace): Promise<void> {
   await connection.close();
 }
 
-/** Stores `count` distinct jobs, each with a message id as every enqueued job has one. */
-export async function fillQueue(place: QueuePlace, count: number): Promise<void> {
+/** Stores `count` distinct jobs, from number `first`, each with a message id as every enqueued job has one. */
+export async function fillQueue(place: QueuePlace, count: number, first = 0): Promise<void> {
   const connection = await connect({ servers: place.url });
-  await publishDistinct(connection, place.stream, count);
+  await publishDistinct(connection, place.stream, { count, first });
   await connection.close();
 }
 
@@ -39,13 +39,17 @@ export async function removeQueue(place: QueuePlace): Promise<void> {
   await connection.close();
 }
 
-function publishDistinct(connection: NatsConnection, stream: string, count: number): Promise<void> {
+function publishDistinct(
+  connection: NatsConnection,
+  stream: string,
+  { count, first }: { readonly count: number; readonly first: number },
+): Promise<void> {
   const replies = new ReplyInbox(connection, 30_000, () => performance.now());
   return new Promise((resolve, reject) => {
     let sent = 0;
     let stored = 0;
     const next = (): void => {
-      const number = sent;
+      const number = first + sent;
       sent += 1;
       const reply = replies.expect((answer) => {
         if (answer === null || answer.json<{ seq?: number }>().seq === undefined) {

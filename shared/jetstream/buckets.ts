@@ -28,7 +28,7 @@ const WRONG_LAST_SEQUENCE = 10071;
 const TIMEOUT_MS = 5_000;
 
 /** The stream behind a bucket. */
-export function bucketStream(name: string): string {
+function bucketStream(name: string): string {
   return `KV_${name}`;
 }
 

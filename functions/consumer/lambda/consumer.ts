@@ -46,7 +46,7 @@ export function makeConsumer({ functionName, handlers, ...bundled }: ConsumerPac
     thaw: (opened) => opened.thaw(PROBE_MS),
     close: (opened) => opened.close(),
   });
-  warm.begin();
+  queueMicrotask(() => warm.begin()); // once the module is loaded: loading and opening are told apart
   return (event, context) =>
     toldInOneLine(async () => {
       const { job, budgetMs = Number.POSITIVE_INFINITY } = readEvent(event);

@@ -1,0 +1,27 @@
+/** The parts of bench/results.md: two that are measured, each by itself, and what was written by hand below them. */
+export interface ResultParts {
+  readonly main: string;
+  readonly functions: string;
+  readonly history: string;
+}
+
+const FUNCTIONS = "\n## Functions\n";
+const HISTORY = "\n## History\n";
+
+/** The parts that a file has; those it has not are empty, but for the history's heading. */
+export function splitResults(text: string): ResultParts {
+  const [measured = "", history = ""] = splitAt(text, HISTORY);
+  const [main = "", functions = ""] = splitAt(measured, FUNCTIONS);
+  return { main, functions, history: history === "" ? HISTORY.trimStart() : history };
+}
+
+export function joinResults({ main, functions, history }: ResultParts): string {
+  const parts = [main, functions, history].map((part) => part.trim()).filter((part) => part !== "");
+  return `${parts.join("\n\n")}\n`;
+}
+
+/** What stands before the heading, and the rest from it on. */
+function splitAt(text: string, heading: string): readonly string[] {
+  const at = `\n${text}`.indexOf(heading);
+  return at === -1 ? [text] : [text.slice(0, at), text.slice(at)];
+}
