@@ -1,4 +1,4 @@
-import { type Channel, makeChannel } from "../../shared/jetstream/channel.ts";
+import { type Channel, closeChannel, makeChannel, REPLY_TIMEOUT_MS } from "../../shared/jetstream/channel.ts";
 import { type Connection, watchConnection } from "../../shared/jetstream/connect.ts";
 import { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
 import type { Logger } from "../../shared/telemetry/logger.ts";
@@ -15,9 +15,6 @@ interface Context {
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }
-
-/** How long a PubAck or an ack's confirmation may take. */
-const REPLY_TIMEOUT_MS = 5_000;
 
 /**
  * A worker's connections, one per name, each with its reply inbox. Pulling, acks and publishing share one: how much
@@ -108,9 +105,4 @@ async function isAnswering(connection: Connection, timeoutMs: number): Promise<b
   const answered = await Promise.race([flushed, late]);
   clearTimeout(timer);
   return answered;
-}
-
-async function closeChannel({ connection, replies }: Channel): Promise<void> {
-  if (!connection.isClosed()) replies.close();
-  await connection.close();
 }

@@ -80,8 +80,9 @@ async function noteIn<T>(readings: Map<string, T>, key: string, read: () => Prom
 }
 
 async function depthOf({ connection, queue, isWorkQueue, serverNow }: WatchedQueue): Promise<WatchedDepth | null> {
-  const depth = await queueDepth(connection, { ...queue, isWorkQueue }, serverNow());
+  const jsm = await manage(connection);
+  const depth = await queueDepth(jsm, { ...queue, isWorkQueue }, serverNow());
   if (depth === null) return null;
-  const stranded = (await strandedIn(await manage(connection), queue.stream))?.stranded ?? 0;
+  const stranded = (await strandedIn(jsm, queue.stream))?.stranded ?? 0;
   return { ...depth, stranded };
 }

@@ -5,7 +5,7 @@ import { parseConfig } from "../../shared/config/load.ts";
 import type { Environment } from "../../shared/config/parse/variables.ts";
 import { ConfigError } from "../../shared/config/problem.ts";
 import { connectionSettings } from "../../shared/config/resolve.ts";
-import { type Channel, makeChannel } from "../../shared/jetstream/channel.ts";
+import { type Channel, makeChannel, REPLY_TIMEOUT_MS } from "../../shared/jetstream/channel.ts";
 import { clockOffset } from "../../shared/jetstream/clock-offset.ts";
 import { openConnection, watchConnection } from "../../shared/jetstream/connect.ts";
 import { publishTogether } from "../../shared/jetstream/publish-once.ts";
@@ -56,7 +56,6 @@ export interface EnqueueReceipt {
   readonly sequence: number;
 }
 
-const REPLY_TIMEOUT_MS = 5_000;
 const MOST_ID_CHARACTERS = 256;
 const OFFSET_HOLDS_MS = 60_000;
 

@@ -32,7 +32,15 @@ export class Outbox {
   }
 }
 
+/** How long a PubAck or an ack's confirmation may take, for those who have no reason to choose. */
+export const REPLY_TIMEOUT_MS = 5_000;
+
 /** `timeoutMs`: how long a PubAck or a confirmation may take. `now` is a monotonic clock in milliseconds. */
 export function makeChannel(connection: NatsConnection, timeoutMs: number, now: () => number): Channel {
   return { connection, replies: new ReplyInbox(connection, timeoutMs, now), outbox: new Outbox() };
+}
+
+export async function closeChannel({ connection, replies }: Channel): Promise<void> {
+  if (!connection.isClosed()) replies.close();
+  await connection.close();
 }

@@ -1,7 +1,5 @@
-import { type Channel, makeChannel } from "./channel.ts";
+import { type Channel, closeChannel, makeChannel, REPLY_TIMEOUT_MS } from "./channel.ts";
 import type { Connection } from "./connect.ts";
-
-const REPLY_TIMEOUT_MS = 5_000;
 
 /** Connections that are opened when they are first asked for, one per name in the configuration, and closed together. */
 export class Channels {
@@ -23,10 +21,7 @@ export class Channels {
 
   async close(): Promise<void> {
     for (const opening of await Promise.allSettled(this.#channels.values())) {
-      if (opening.status === "rejected") continue;
-      const { connection, replies } = opening.value;
-      if (!connection.isClosed()) replies.close();
-      await connection.close();
+      if (opening.status === "fulfilled") await closeChannel(opening.value);
     }
   }
 

@@ -1,7 +1,6 @@
 import { nextMessage } from "./browse.ts";
-import type { Connection } from "./connect.ts";
 import { type JobQueue, queueState } from "./job-queue.ts";
-import { manage } from "./manager.ts";
+import type { Manager } from "./manager.ts";
 
 export interface QueueDepth {
   /** Messages never handed over. */
@@ -18,12 +17,7 @@ export interface MeasuredQueue extends JobQueue {
 }
 
 /** How deep a job's queue is and how old. `nowMs`: by the server's clock, since 1970. Null when the stream does not exist. */
-export async function queueDepth(
-  connection: Connection,
-  queue: MeasuredQueue,
-  nowMs: number,
-): Promise<QueueDepth | null> {
-  const jsm = await manage(connection);
+export async function queueDepth(jsm: Manager, queue: MeasuredQueue, nowMs: number): Promise<QueueDepth | null> {
   const state = await queueState(jsm, queue);
   if (state === null) return null;
   // Everything in a work queue is unsettled; elsewhere only what is past the consumer's ack floor.

@@ -7,6 +7,11 @@ const LOWEST = 12_000;
 const HIGHEST = 32_000;
 const TRIES = 50;
 
+/** The port, if nobody listens on it at this moment; else another. */
+export async function portOrFree(port: number): Promise<number> {
+  return (await isFree(port)) ? port : freePort();
+}
+
 /** A loopback TCP port nobody listens on at this moment. */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < TRIES; attempt += 1) {

@@ -1,3 +1,4 @@
+import { manage } from "../../../shared/jetstream/manager.ts";
 import { queueDepth } from "../../../shared/jetstream/queue-depth.ts";
 import {
   type EmbeddedMetric,
@@ -66,7 +67,7 @@ async function waiting({
   isWorkQueue,
   serverNow,
 }: WatchedQueue): Promise<readonly EmbeddedMetric[]> {
-  const depth = await queueDepth(connection, { ...queue, isWorkQueue }, serverNow());
+  const depth = await queueDepth(await manage(connection), { ...queue, isWorkQueue }, serverNow());
   if (depth === null) return [];
   return [
     { name: "Pending", unit: "Count", value: depth.pending + depth.inFlight },

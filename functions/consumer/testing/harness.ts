@@ -6,7 +6,7 @@ import { parseConfig } from "../../../shared/config/load.ts";
 import { connectionSettings, deadLetterSpec } from "../../../shared/config/resolve.ts";
 import type { Config } from "../../../shared/config/schema.ts";
 import { browse, type StoredMessage } from "../../../shared/jetstream/browse.ts";
-import { type Channel, makeChannel } from "../../../shared/jetstream/channel.ts";
+import { type Channel, makeChannel, REPLY_TIMEOUT_MS } from "../../../shared/jetstream/channel.ts";
 import { openConnection } from "../../../shared/jetstream/connect.ts";
 import { publishOnce } from "../../../shared/jetstream/publish-once.ts";
 import { DEAD_HEADERS, JOB_HEADERS } from "../../../shared/jobs/headers.ts";
@@ -75,7 +75,6 @@ export interface DeadLetter {
   readonly text: string;
 }
 
-const REPLY_TIMEOUT_MS = 5_000;
 const WAIT_MS = 10_000;
 const STOP_MS = 5_000;
 const MOST_EVENTS = 10_000;

@@ -5,9 +5,9 @@ import { FLEET_FOLDER } from "../../../functions/cli/simulate.ts";
 import { demoConfig } from "../../../functions/cli/start/demo-config.ts";
 import { openPki } from "../../../functions/simulate/pki.ts";
 import { trustSection } from "../../../functions/simulate/trust.ts";
+import { portOrFree } from "../../../shared/nats-server/port.ts";
 import { ensureNatsServer } from "../../../shared/nats-server/provision.ts";
 import { type RunningServer, startServer } from "../../../shared/nats-server/run.ts";
-import { portToUse } from "./port.ts";
 
 export interface Surroundings {
   readonly server: RunningServer;
@@ -29,7 +29,7 @@ export async function startSurroundings(
   say: (line: string) => void,
 ): Promise<Surroundings> {
   const binary = await ensureNatsServer({ env, cacheDir: ".cache", log: say });
-  const port = await portToUse(USUAL_PORT);
+  const port = await portOrFree(USUAL_PORT);
   // An older server does not read what a newer one has stored: each version keeps its own.
   const storeDir = join(folder, `jetstream-${binary.version}`);
   const server = await startServer({ binary: binary.path, storeDir, port, ownProcessGroup: true });
