@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { AwsClient } from "aws4fetch";
+import { republishing } from "../support/config.ts";
 import { makeFolder, writeYaml } from "../support/folder.ts";
 import { drain, invoke, startFunctions } from "../support/functions.ts";
-import { startMoto } from "../support/moto.ts";
+import { putParameter, startMoto } from "../support/moto.ts";
 import { startNats } from "../support/nats.ts";
 
 const PARAMETER = "/choria-bridge/nats-token";
@@ -15,34 +15,14 @@ const tokenConfig = (token: string): string => `authorization { token: "${token}
 async function setup(t: TestContext) {
   const [moto, folder] = await Promise.all([startMoto(t), makeFolder(t)]);
   const nats = await startNats(t, { config: tokenConfig("first") });
-  const { AWS_ENDPOINT_URL = "", AWS_ACCESS_KEY_ID = "", AWS_SECRET_ACCESS_KEY = "" } = moto.env;
-  const aws = new AwsClient({
-    accessKeyId: AWS_ACCESS_KEY_ID,
-    secretAccessKey: AWS_SECRET_ACCESS_KEY,
-    region: "us-east-1",
-    service: "ssm",
-  });
-  const putToken = async (token: string): Promise<void> => {
-    const headers = { "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "AmazonSSM.PutParameter" };
-    const body = JSON.stringify({ Name: PARAMETER, Type: "SecureString", Value: token, Overwrite: true });
-    assert.equal((await aws.fetch(moto.endpoint, { method: "POST", headers, body })).status, 200);
-  };
-  const config = await writeYaml(folder, {
-    connections: { main: { servers: [nats.url], tokenFile: `ssm:${PARAMETER}` } },
-    trust: { v2: { trustedSigners: ["ab".repeat(32)] } },
-    streams: {
-      in: { connection: "main", subject: "in.{sender}", allowUnprovenSender: true },
-      out: { connection: "main", subject: "out.{sender}", retention: "limits", allowUnprovenSender: true },
-    },
-    jobs: { work: { stream: "in", sink: "out" } },
-    sinks: { out: { type: "jetstream", to: "out" } },
-  });
+  const putToken = (token: string): Promise<void> => putParameter(moto, PARAMETER, token);
+  const config = await writeYaml(folder, republishing({ servers: [nats.url], tokenFile: `ssm:${PARAMETER}` }));
   const deployment = { timeoutMs: 30_000 };
   const lambda = await startFunctions(t, {
     config,
     outdir: join(folder, "lambda"),
     deploy: { consumer: deployment, sweeper: deployment },
-    env: { AWS_ENDPOINT_URL },
+    env: { AWS_ENDPOINT_URL: moto.endpoint },
   });
   /** What an operator does: a new token for the server and in the store, one after the other. */
   const restartWith = async (token: string): Promise<void> => {

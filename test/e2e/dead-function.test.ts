@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type CliResult, runCli, startCli } from "../support/cli.ts";
-import { makeConfigValue } from "../support/config.ts";
-import { publishManyDead } from "../support/dead-letters.ts";
+import { deadLetterConfig, publishManyDead } from "../support/dead-letters.ts";
 import { makeFolder, writeYaml } from "../support/folder.ts";
-import { startFunctions } from "../support/functions.ts";
+import { awsEnvironment, startFunctions } from "../support/functions.ts";
 import { startNats } from "../support/nats.ts";
 
 const FUNCTION = "test-replay";
@@ -14,32 +13,14 @@ const FUNCTION = "test-replay";
 async function setup(t: TestContext) {
   const nats = await startNats(t);
   const [folder, connection, jsm] = await Promise.all([makeFolder(t), nats.connect(), nats.jsm()]);
-  const value = makeConfigValue({
-    connections: { main: { servers: [nats.url] } },
-    trust: { v2: { issuers: { choria: "ab".repeat(32) } } },
-    ingest: {},
-    streams: {
-      JOBS: { connection: "main", subject: "jobs.{sender}", allowUnprovenSender: true },
-      OUT: { connection: "main", subject: "out.{sender}", retention: "limits", allowUnprovenSender: true },
-    },
-    jobs: { work: { stream: "JOBS", sink: "store", ackWait: "30s", timeout: "5s" } },
-    sinks: { store: { type: "jetstream", to: "OUT" } },
-  });
+  const value = deadLetterConfig(nats.url, { ackWait: "30s", timeout: "5s" });
   const file = await writeYaml(folder, value);
   const applied = await runCli(["streams", "apply", "--config", file]);
   assert.equal(applied.code, 0, applied.stdout + applied.stderr);
   const outdir = join(folder, "lambda");
   const deployed = { timeoutMs: 120_000 };
   const lambda = await startFunctions(t, { config: file, outdir, deploy: { replay: deployed, consumer: deployed } });
-  const aws = {
-    AWS_ENDPOINT_URL_LAMBDA: lambda.endpoint,
-    AWS_REGION: "us-east-1",
-    AWS_ACCESS_KEY_ID: "test",
-    AWS_SECRET_ACCESS_KEY: "test",
-    AWS_EC2_METADATA_DISABLED: "true",
-    AWS_CONFIG_FILE: "/dev/null",
-    AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
-  };
+  const aws = awsEnvironment(lambda.endpoint);
   const messages = async (stream: string) => (await jsm.streams.info(stream)).state.messages;
   return {
     nats,

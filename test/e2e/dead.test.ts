@@ -3,8 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { runCli, startCli } from "../support/cli.ts";
-import { makeConfigValue } from "../support/config.ts";
-import { publishDead, publishManyDead } from "../support/dead-letters.ts";
+import { deadLetterConfig, publishDead, publishManyDead } from "../support/dead-letters.ts";
 import { eventually } from "../support/eventually.ts";
 import { makeFolder, writeYaml } from "../support/folder.ts";
 import { startNats } from "../support/nats.ts";
@@ -26,17 +25,7 @@ interface AuditRecord {
 async function setup(t: TestContext) {
   const nats = await startNats(t);
   const [folder, connection, jsm] = await Promise.all([makeFolder(t), nats.connect(), nats.jsm()]);
-  const value = makeConfigValue({
-    connections: { main: { servers: [nats.url] } },
-    trust: { v2: { issuers: { choria: "ab".repeat(32) } } },
-    ingest: {},
-    streams: {
-      JOBS: { connection: "main", subject: "jobs.{sender}", allowUnprovenSender: true },
-      OUT: { connection: "main", subject: "out.{sender}", retention: "limits", allowUnprovenSender: true },
-    },
-    jobs: { work: { stream: "JOBS", sink: "store", maxDeliver: 2, ackWait: "1s", timeout: "500ms" } },
-    sinks: { store: { type: "jetstream", to: "OUT" } },
-  });
+  const value = deadLetterConfig(nats.url, { maxDeliver: 2, ackWait: "1s", timeout: "500ms" });
   const file = await writeYaml(folder, value);
   const applied = await runCli(["streams", "apply", "--config", file]);
   assert.equal(applied.code, 0, applied.stdout + applied.stderr);

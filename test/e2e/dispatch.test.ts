@@ -4,17 +4,11 @@ import { freePort } from "../../shared/nats-server/port.ts";
 import { runCli, startCli } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
 import { makeFolder, writeYaml } from "../support/folder.ts";
+import { awsEnvironment } from "../support/functions.ts";
 import { startNats } from "../support/nats.ts";
 
 /** Nothing of the machine's own AWS settings, and a Lambda that nobody answers for. */
-const AWS = {
-  AWS_REGION: "us-east-1",
-  AWS_ACCESS_KEY_ID: "x",
-  AWS_SECRET_ACCESS_KEY: "x",
-  AWS_ENDPOINT_URL_LAMBDA: "http://127.0.0.1:9",
-  AWS_CONFIG_FILE: "/nonexistent",
-  AWS_SHARED_CREDENTIALS_FILE: "/nonexistent",
-};
+const AWS = awsEnvironment("http://127.0.0.1:9");
 
 function documentOf(server: string, changes: object = {}): object {
   return {

@@ -43,3 +43,17 @@ export function problemsOf(parse: () => unknown): readonly ConfigProblem[] {
     return error.problems;
   }
 }
+
+/** One job that republishes from work queue `in` to stream `out`, over one connection, as a user would write it. */
+export function republishing(connection: object): object {
+  return {
+    connections: { main: connection },
+    trust: { v2: { trustedSigners: ["ab".repeat(32)] } },
+    streams: {
+      in: { connection: "main", subject: "in.{sender}", allowUnprovenSender: true },
+      out: { connection: "main", subject: "out.{sender}", retention: "limits", allowUnprovenSender: true },
+    },
+    jobs: { work: { stream: "in", sink: "out" } },
+    sinks: { out: { type: "jetstream", to: "out" } },
+  };
+}

@@ -1,5 +1,6 @@
 import { type JetStreamClient, headers as makeHeaders } from "nats";
 import type { StoredMessage } from "../../shared/jetstream/browse.ts";
+import { makeConfigValue } from "./config.ts";
 
 /** The headers of a dead letter as a worker writes them. */
 export function makeDeadHeaders(changes: Readonly<Record<string, string>> = {}): Record<string, string> {
@@ -56,4 +57,19 @@ export function makeStored(headers: Readonly<Record<string, string>>, body = "bo
     headers: () => Object.entries(headers),
     data: Buffer.from(body),
   };
+}
+
+/** A configuration with work queue JOBS and job `work`, whose dead letters the functions here fill. `job`: its times. */
+export function deadLetterConfig(server: string, job: object): object {
+  return makeConfigValue({
+    connections: { main: { servers: [server] } },
+    trust: { v2: { issuers: { choria: "ab".repeat(32) } } },
+    ingest: {},
+    streams: {
+      JOBS: { connection: "main", subject: "jobs.{sender}", allowUnprovenSender: true },
+      OUT: { connection: "main", subject: "out.{sender}", retention: "limits", allowUnprovenSender: true },
+    },
+    jobs: { work: { stream: "JOBS", sink: "store", ...job } },
+    sinks: { store: { type: "jetstream", to: "OUT" } },
+  });
 }

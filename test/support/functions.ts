@@ -41,6 +41,19 @@ export async function startFunctions(
   return lambda;
 }
 
+/** The environment of a program that speaks to the Lambda at `endpoint`, with nothing of this machine's own AWS settings. */
+export function awsEnvironment(endpoint: string): Record<string, string> {
+  return {
+    AWS_ENDPOINT_URL_LAMBDA: endpoint,
+    AWS_REGION: "us-east-1",
+    AWS_ACCESS_KEY_ID: "test",
+    AWS_SECRET_ACCESS_KEY: "test",
+    AWS_EC2_METADATA_DISABLED: "true",
+    AWS_CONFIG_FILE: "/dev/null",
+    AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+  };
+}
+
 export interface Answer {
   /** Null: the function ended well. */
   readonly error: string | null;

@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
+import { AwsClient } from "aws4fetch";
 import { pythonTool } from "../../scripts/python-tools.ts";
 import { collectOutput, spawnBound } from "../../shared/nats-server/bound-child.ts";
 
@@ -37,6 +38,17 @@ export async function startMoto(t: { after(cleanUp: () => Promise<void>): void }
       AWS_EC2_METADATA_DISABLED: "true", // or a client without a region would look for one in the network
     },
   };
+}
+
+/** Stores an SSM parameter, encrypted, over whatever was there. */
+export async function putParameter({ endpoint, env }: TestMoto, name: string, value: string): Promise<void> {
+  const { AWS_ACCESS_KEY_ID = "", AWS_SECRET_ACCESS_KEY = "", AWS_REGION: region = "" } = env;
+  const keys = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY };
+  const aws = new AwsClient({ ...keys, region, service: "ssm" });
+  const headers = { "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "AmazonSSM.PutParameter" };
+  const body = JSON.stringify({ Name: name, Type: "SecureString", Value: value, Overwrite: true });
+  const { status } = await aws.fetch(endpoint, { method: "POST", headers, body });
+  if (status !== 200) throw new Error(`moto did not store ${name}: status ${status}`);
 }
 
 async function motoServer(): Promise<string> {

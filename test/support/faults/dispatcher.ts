@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { type CliProcess, startCli } from "../cli.ts";
 import { eventually } from "../eventually.ts";
+import { awsEnvironment } from "../functions.ts";
 import type { LambdaEmulator } from "../lambda/emulator.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -11,12 +12,7 @@ export async function startDispatcher(
   { config }: Pick<Scenario, "config">,
   lambda: LambdaEmulator,
 ): Promise<CliProcess> {
-  const dispatcher = startCli(["dispatch", "--config", config], {
-    AWS_ENDPOINT_URL_LAMBDA: lambda.endpoint,
-    AWS_REGION: "us-east-1",
-    AWS_ACCESS_KEY_ID: "test",
-    AWS_SECRET_ACCESS_KEY: "test",
-  });
+  const dispatcher = startCli(["dispatch", "--config", config], awsEnvironment(lambda.endpoint));
   t.after(() => dispatcher.child.kill("SIGKILL"));
   await eventually(() => assert.match(dispatcher.output.stderr, /the dispatcher is watching/), { timeoutMs: 60_000 });
   return dispatcher;
