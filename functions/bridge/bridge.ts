@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Trust } from "../../shared/choria/trust.ts";
+import { queueGroup } from "../../shared/config/names.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import type { Connection } from "../../shared/jetstream/connect.ts";
 import type { Lane, LaneClock } from "../../shared/jetstream/lane.ts";
@@ -11,8 +12,10 @@ import { within } from "../../shared/time/within.ts";
 import { type BridgeCounters, createCounters } from "./accounting/counters.ts";
 import { RejectionLog } from "./accounting/rejection-log.ts";
 import { Connections } from "./connections.ts";
-import { type Arrival, Hand, Ingest } from "./ingest.ts";
+import { Hand } from "./hand.ts";
+import { type Arrival, Ingest } from "./ingest.ts";
 import { Lanes } from "./lanes.ts";
+import { ingestSettings } from "./policy.ts";
 import { store, type Target } from "./store.ts";
 
 /** Everything the bridge needs from outside. */
@@ -116,16 +119,29 @@ export class Bridge {
     for (const [name, settings] of Object.entries(this.#config.ingest)) {
       const ingest = this.#ingest(name, settings.to);
       const connection = await this.#connections.get(settings.connection, "ingest");
-      const { wallClock, clock } = this.#environment;
-      const subscription = await subscribeCore(connection, settings, ({ subject, data, headers }) => {
-        ingest.receive({ subject, data, headers, receivedAtMs: wallClock(), arrivedAt: clock.now() });
+      const { wallClock, clock, instance } = this.#environment;
+      let arrivals = 0;
+      const wanted = { subject: settings.subject, queue: queueGroup(settings) };
+      const subscription = await subscribeCore(connection, wanted, ({ subject, data, headers }) => {
+        arrivals += 1;
+        const [nowMs, arrivalId] = [wallClock(), `${instance}.${name}.${arrivals}`];
+        ingest.receive({
+          subject,
+          data,
+          headers,
+          arrivalId,
+          receivedAtMs: nowMs,
+          nowMs,
+          arrivedAt: clock.now(),
+          settled: null,
+        });
       });
       this.#subscriptions.push(subscription);
     }
   }
 
   #ingest(name: string, to: readonly string[]): Ingest {
-    const { kind, proof } = this.#config.ingest[name] ?? missing(name);
+    const settings = ingestSettings(name, this.#config.ingest[name] ?? missing(name));
     const targets = to.map((stream) => this.#target(stream));
     const counters = this.counters.ingests.get(name) ?? missing(name);
     const outlet = {
@@ -136,7 +152,7 @@ export class Bridge {
         this.#lanes.quarantine?.keep({ ...rejection, ingest: name, subject, receivedAtMs, arrivedAt, body });
       },
     };
-    return new Ingest({ name, kind, proof }, { counters, hand: this.#hand, outlet, trust: () => this.#trust });
+    return new Ingest(settings, { counters, hand: this.#hand, outlet, trust: () => this.#trust });
   }
 
   #target(stream: string): Target {

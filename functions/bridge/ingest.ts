@@ -1,26 +1,37 @@
-import type { Kind, Proof, Rejection, RejectionCode, ValidatedMessage, Verdict } from "../../shared/choria/message.ts";
+import { judge } from "../../shared/choria/judge.ts";
+import type {
+  IngestKind,
+  Moment,
+  Proof,
+  Rejection,
+  RejectionCode,
+  ValidatedMessage,
+  Verdict,
+  Wire,
+} from "../../shared/choria/message.ts";
+import { type Policy, policyRefusal } from "../../shared/choria/policy.ts";
 import type { Trust } from "../../shared/choria/trust.ts";
-import { validate } from "../../shared/choria/validate.ts";
 import { count, type IngestCounters } from "./accounting/counters.ts";
+import type { Hand } from "./hand.ts";
 import { InOrder } from "./in-order.ts";
 
 export interface IngestSettings {
   readonly name: string;
-  readonly kind: Kind;
+  readonly kind: IngestKind;
   /** The weakest proof that is accepted. */
   readonly proof: Proof;
+  readonly policy: Policy;
 }
 
 /** A message as it came off the wire, before anything is known about it. */
-export interface Arrival {
-  readonly subject: string;
-  readonly data: Uint8Array;
-  /** Headers of the wire; nothing proves them. */
-  headers(): readonly (readonly [name: string, value: string])[];
-  /** Wall clock, milliseconds: what its age is judged by, once. */
-  readonly receivedAtMs: number;
+export interface Arrival extends Wire, Moment {
   /** Monotonic milliseconds. */
   readonly arrivedAt: number;
+  /**
+   * Called once when nothing more will happen to it; null where nobody can send it again. True: stored in every stream of
+   * its ingest, or kept by the quarantine. False: it has to come again.
+   */
+  readonly settled: ((kept: boolean) => void) | null;
 }
 
 /** Where an ingest's verdicts go, and the limits shared by all ingests of a bridge. */
@@ -29,42 +40,13 @@ export interface IngestOutlet {
   reject(rejection: Rejection, arrival: Arrival): void;
 }
 
-/** What all ingests of a bridge hold together; the reader sheds beyond it instead of falling behind. */
-export class Hand {
-  readonly #maxMessages: number;
-  readonly #maxBytes: number;
-  #messages = 0;
-  #bytes = 0;
-
-  constructor(maxMessages: number, maxBytes: number) {
-    this.#maxMessages = maxMessages;
-    this.#maxBytes = maxBytes;
-  }
-
-  get messages(): number {
-    return this.#messages;
-  }
-
-  /** False when the hand is full. */
-  take(bytes: number): boolean {
-    if (this.#messages >= this.#maxMessages || this.#bytes + bytes > this.#maxBytes) return false;
-    this.#messages += 1;
-    this.#bytes += bytes;
-    return true;
-  }
-
-  put(bytes: number): void {
-    this.#messages -= 1;
-    this.#bytes -= bytes;
-  }
-}
-
-const STRENGTH: Readonly<Record<Proof, number>> = { none: 0, hash: 1, signature: 2 };
+const STRENGTH: Readonly<Record<Proof, number>> = { none: 0, hash: 1, payload: 2, signature: 3 };
 
 /** The code for a message that is valid but proven more weakly than the ingest demands. */
 const TOO_WEAK: Readonly<Record<Proof, RejectionCode>> = {
   none: "insecure_signature",
   hash: "reply_unsigned",
+  payload: "signature_invalid",
   signature: "signature_invalid",
 };
 
@@ -99,17 +81,16 @@ export class Ingest {
     this.#counters.receivedBytes += bytes;
     if (!this.#hand.take(bytes)) {
       this.#counters.overload += 1;
+      arrival.settled?.(false);
       return;
     }
     const done = this.#judged.take();
-    void validate(arrival.data, this.settings.kind, this.#trust(), arrival.receivedAtMs).then((verdict) =>
-      done({ verdict, arrival }),
-    );
+    void judge(arrival, this.settings.kind, this.#trust(), arrival).then((verdict) => done({ verdict, arrival }));
   }
 
   #settle({ verdict, arrival }: Judged): void {
     this.#hand.put(arrival.data.length);
-    const refused = verdict.ok ? tooWeak(verdict.message, this.settings) : verdict.rejection;
+    const refused = verdict.ok ? unacceptable(verdict.message, arrival, this.settings) : verdict.rejection;
     if (verdict.ok && refused === null) {
       count(this.#counters.validated, `${verdict.message.protocol}/${verdict.message.proof}`);
       this.#outlet.accept(verdict.message, arrival);
@@ -120,9 +101,19 @@ export class Ingest {
   }
 }
 
+/** Why an ingest does not take a message that trust lets in, or null when it does. */
+export function unacceptable(
+  message: ValidatedMessage,
+  arrival: Pick<Arrival, "data" | "receivedAtMs">,
+  ingest: IngestSettings,
+): Rejection | null {
+  return tooWeak(message, ingest) ?? policyRefusal(message, arrival, ingest.policy);
+}
+
 /** Why a proven message is not proven strongly enough for its ingest, or null when it is. */
-export function tooWeak(message: ValidatedMessage, ingest: IngestSettings): Rejection | null {
+function tooWeak(message: ValidatedMessage, ingest: IngestSettings): Rejection | null {
   if (STRENGTH[message.proof] >= STRENGTH[ingest.proof]) return null;
+  const code = message.kind === "submission" ? "submission_unsigned" : TOO_WEAK[message.proof];
   const detail = `proof is ${message.proof}, ingest ${ingest.name} requires ${ingest.proof}`;
-  return { code: TOO_WEAK[message.proof], detail };
+  return { code, detail };
 }

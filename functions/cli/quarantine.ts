@@ -171,7 +171,7 @@ async function replayer(store: QuarantineStore, dryRun: boolean) {
   };
   return {
     async replay(entry: Quarantined): Promise<ReplayResult> {
-      const result = await replay(entry, { config, trust, publish });
+      const result = await replay(entry, { config, trust, publish, nowMs: Date.now() });
       if (result.type === "stored" && !dryRun) await deleteMessage(store.connection, store.stream, entry.sequence);
       return result;
     },

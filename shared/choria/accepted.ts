@@ -31,6 +31,7 @@ export function accepted(inner: Inner, evidence: Evidence): ValidatedMessage {
     timeNs: inner.timeNs,
     payload: inner.payload,
     messageId: messageId(kind, proof, signed),
+    headers: NO_HEADERS,
   } as ValidatedMessage;
 }
 
@@ -43,6 +44,8 @@ function messageId(kind: Kind, proof: Proof, signed: Uint8Array): string {
   return hash("sha256", Buffer.concat([PREFIXES[kind][proof], signed]), "hex");
 }
 
+const NO_HEADERS: ValidatedMessage["headers"] = [];
+
 /** Made once: this runs for every message. */
 const PREFIXES = {
   registration: prefixes("registration"),
@@ -52,5 +55,5 @@ const PREFIXES = {
 
 function prefixes(kind: Kind): Readonly<Record<Proof, Buffer>> {
   const prefix = (proof: Proof) => Buffer.from(`${kind}\0${proof}\0`);
-  return { signature: prefix("signature"), hash: prefix("hash"), none: prefix("none") };
+  return { signature: prefix("signature"), payload: prefix("payload"), hash: prefix("hash"), none: prefix("none") };
 }

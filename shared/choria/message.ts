@@ -8,8 +8,38 @@ export type Protocol = "v1" | "v2";
 /** What the receiver takes the subject to carry; nothing in the outer message says so. */
 export type Kind = "registration" | "request" | "reply";
 
-/** How strong the evidence is: a verified signature, an unkeyed checksum, or nothing (explicit opt-in only). */
-export type Proof = "signature" | "hash" | "none";
+/** What a message was found to be. */
+export type MessageKind = Kind | "event" | "submission" | "raw";
+
+/** What an ingest may be told that its subject carries; `auto` takes the protocol's messages for what they say they are. */
+export type IngestKind = MessageKind | "auto";
+
+/**
+ * How strong the evidence is: a signature over the whole message, a signature over the payload alone (submissions), an
+ * unkeyed checksum, or nothing (explicit opt-in only).
+ */
+export type Proof = "signature" | "payload" | "hash" | "none";
+
+/** What a message came with on the wire. */
+export interface Wire {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  /** Nothing proves them. */
+  headers(): readonly (readonly [name: string, value: string])[];
+  /**
+   * Unique to this arrival and the same when it is delivered again: the message id of what has no better one (two equal
+   * readings of a sensor are two messages).
+   */
+  readonly arrivalId: string;
+}
+
+/** Unix milliseconds. */
+export interface Moment {
+  /** When the message was received, or stored by the source stream: its age and credentials are judged by this. */
+  readonly receivedAtMs: number;
+  /** What revocation is judged by. */
+  readonly nowMs: number;
+}
 
 /** The reason codes of a refusal, in the order in which the checks run. Used as metric label; listed in docs/errors.md. */
 export const REJECTION_CODES = [
@@ -53,6 +83,7 @@ export const REJECTION_CODES = [
   "sender_mismatch",
   "not_allowed",
   "collective_not_allowed",
+  "denied",
   "bad_signature_encoding",
   "signature_invalid",
   "hash_mismatch",
@@ -60,6 +91,10 @@ export const REJECTION_CODES = [
   "ttl_out_of_range",
   "ttl_expired",
   "future_time",
+  "bad_event",
+  "bad_submission",
+  "submission_unsigned",
+  "not_accepted",
 ] as const;
 
 export type RejectionCode = (typeof REJECTION_CODES)[number];
@@ -75,8 +110,9 @@ declare const validated: unique symbol;
 
 export interface ValidatedMessage {
   readonly [validated]: true;
-  readonly protocol: Protocol;
-  readonly kind: Kind;
+  /** `none`: no message of Choria's protocol, but an event, a submission or anything else. */
+  readonly protocol: Protocol | "none";
+  readonly kind: MessageKind;
   /** `ok`, or the named opt-in under which an unproven message was let in. */
   readonly code: "ok" | "insecure_registration";
   /** What proves the signed (or hashed) bytes. */
@@ -96,8 +132,13 @@ export interface ValidatedMessage {
   readonly timeNs: bigint;
   /** A string when the payload is valid UTF-8 (v1 always is), the bytes when it is not. */
   readonly payload: string | Uint8Array;
-  /** SHA-256, lower hex, over kind, proof and exactly the signed (or hashed) bytes: choose it as `Nats-Msg-Id`. */
+  /**
+   * Choose it as `Nats-Msg-Id`: SHA-256, lower hex, over kind, proof and exactly the signed (or hashed) bytes. Of a message
+   * that repeats itself byte for byte (an alive event) or has nothing to be told by, its arrival id.
+   */
   readonly messageId: string;
+  /** What else is stored with it: an event's type, a submission's headers under names of their own. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
 export type Verdict =

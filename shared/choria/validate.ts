@@ -10,9 +10,15 @@ import { readTransport } from "./wire/transport.ts";
  * run in the order of the codes in REJECTION_CODES, the first that fails gives its code. Never rejects, whatever the
  * bytes are.
  */
-export async function validate(raw: Uint8Array, kind: Kind, trust: Trust, nowMs: number): Promise<Verdict> {
+export async function validate(
+  raw: Uint8Array,
+  kind: Kind,
+  trust: Trust,
+  nowMs: number,
+  revocationMs: number = nowMs,
+): Promise<Verdict> {
   try {
-    const result = await judge({ raw, kind, trust, nowMs });
+    const result = await judge({ raw, kind, trust, nowMs, revocationMs });
     if (!(result instanceof Refusal)) return { ok: true, message: result };
     return { ok: false, rejection: { code: result.code, detail: result.detail } };
   } catch (error) {
@@ -27,6 +33,7 @@ interface Case {
   readonly kind: Kind;
   readonly trust: Trust;
   readonly nowMs: number;
+  readonly revocationMs: number;
 }
 
 async function judge({ raw, kind, trust, nowMs }: Case): Promise<ValidatedMessage | Refusal> {

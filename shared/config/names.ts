@@ -1,4 +1,4 @@
-import type { Config } from "./schema.ts";
+import type { Config, IngestConfig } from "./schema.ts";
 
 /** Streams of our own that stand once: rejected messages, those a job gave up on, and who did what about them. */
 export type KeptSection = "quarantine" | "deadLetters" | "audit";
@@ -8,6 +8,11 @@ export const KEPT_SECTIONS: readonly KeptSection[] = ["quarantine", "deadLetters
 /** The name on the server of an entry of `streams`. */
 export function streamName(config: Pick<Config, "streams">, entry: string): string {
   return config.streams[entry]?.name ?? entry;
+}
+
+/** The queue group of an ingest: a shadow must not take messages away from the bridges that store them. */
+export function queueGroup({ queue, enforce }: Pick<IngestConfig, "queue" | "enforce">): string {
+  return queue ?? (enforce ? "choria-bridge" : "choria-bridge-shadow");
 }
 
 /** Every subject of a kept stream starts with its name: `CHORIA_QUARANTINE.>`. */

@@ -51,9 +51,22 @@ export const connectionSchema = z.strictObject({
       ca: z.string().optional().describe("File with the CA certificates (PEM)."),
       cert: z.string().optional().describe("File with the client certificate (PEM)."),
       key: z.string().optional().describe("File with the client key (PEM)."),
+      handshakeFirst: z
+        .boolean()
+        .default(false)
+        .describe("Begin with the TLS handshake, for servers that are set up for it (`handshake_first`)."),
     })
     .optional()
-    .describe("TLS; `cert` and `key` together make it mutual."),
+    .describe("TLS; `cert` and `key` together make it mutual. Files are read again at every reconnect."),
+  choria: z
+    .strictObject({
+      tokenFile: z.string().describe("File with the client token, as `choria jwt client` writes it."),
+      seedFile: z.string().describe("File with the token's seed (64 hex characters), as `choria jwt keys` writes it."),
+      collective: collective.default("mcollective").describe("Sub-collective under whose replies the inboxes lie."),
+    })
+    .optional()
+    .describe("Joins a Choria broker with a client token (protocol v2). For v1 `tls.cert` and `tls.key` are enough."),
+  nkeyFile: z.string().optional().describe("File with an nkey seed."),
   credsFile: z.string().optional().describe("NATS credentials file (JWT and nkey seed)."),
   user: z.string().optional().describe("User name; needs `passwordFile`."),
   passwordFile: z.string().optional().describe("File that holds the password."),
@@ -62,7 +75,11 @@ export const connectionSchema = z.strictObject({
 
 const v1TrustSchema = z.strictObject({
   ca: z.string().describe("File with the CA certificates (PEM) that sign node and client certificates."),
-  crl: z.string().optional().describe("File with revocation lists (PEM). A list past its nextUpdate refuses messages."),
+  crl: z.string().optional().describe("File with revocation lists (PEM)."),
+  acceptStaleCrl: z
+    .boolean()
+    .default(false)
+    .describe("Go on with a revocation list past its nextUpdate. Otherwise it refuses what its issuer has signed."),
   allow: z
     .array(patternText())
     .default(["\\.mcollective$", "\\.choria$"])
@@ -92,6 +109,16 @@ const v2TrustSchema = z.strictObject({
     .describe("As go-choria: a delegator (AAA signer) may name a caller other than its caller token does."),
 });
 
+const denySchema = z.strictObject({
+  tokens: z.array(z.string().min(1)).default([]).describe("Ids of tokens (`jti`)."),
+  publicKeys: z.array(hexKey).default([]).describe("Public keys of token holders and chain issuers."),
+  identities: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Names of nodes, and of callers without what stands before `=`; v1 and v2."),
+  file: z.string().optional().describe("File with one of these per line; `#` begins a comment."),
+});
+
 export const trustSchema = z.strictObject({
   v1: v1TrustSchema.optional().describe("Protocol v1 (x509). Absent: v1 messages are refused."),
   v2: v2TrustSchema.optional().describe("Protocol v2 (ed25519 and JWT). Absent: v2 messages are refused."),
@@ -110,6 +137,10 @@ export const trustSchema = z.strictObject({
     })
     .prefault({})
     .describe("What is refused before it costs anything."),
+  deny: denySchema.prefault({}).describe("Credentials that are refused although they are valid (`denied`)."),
+  watch: duration()
+    .prefault("10s")
+    .describe("How often the bridge looks whether a trust file has changed; 0s: only SIGHUP reads them again."),
   cacheEntries: z
     .number()
     .int()
@@ -118,15 +149,55 @@ export const trustSchema = z.strictObject({
     .describe("Bound of each cache of proven credentials (certificate chains, tokens). About 3 kB an entry."),
 });
 
+const acceptSchema = z.strictObject({
+  agents: z.array(patternText()).min(1).optional().describe("Patterns of agents. Default: all."),
+  collectives: z
+    .array(collective)
+    .min(1)
+    .optional()
+    .describe("Sub-collectives. Default: those in `trust.collectives`."),
+  senders: z.array(patternText()).min(1).optional().describe("Patterns of senders. Default: all."),
+  maxAge: duration().optional().describe("Oldest message, by its sender's clock. Default: its ttl alone."),
+  maxBytes: size().optional().describe("Largest message. Default: `trust.limits.maxBytes`."),
+});
+
+const sourceSchema = z.strictObject({
+  stream: streamName.describe("Stream on the server; it must exist."),
+  durable: entryName.default("choria-bridge").describe("Durable pull consumer, made when it does not exist."),
+  ackWait: duration().prefault("30s").describe("Lease of a delivered message."),
+  inFlight: z.number().int().min(1).max(10_000).default(1_000).describe("Messages taken and not yet stored."),
+});
+
 const ingestSchema = z.strictObject({
   connection: z.string().describe("Name in `connections`."),
-  subject: subjectText().describe("NATS subject to subscribe to; wildcards allowed."),
-  kind: z.enum(["registration", "request", "reply"]).describe("What the subject carries."),
+  subject: subjectText().describe("NATS subject to subscribe to, or to take from the source; wildcards allowed."),
+  from: z
+    .enum(["core", "stream"])
+    .default("core")
+    .describe("`core`: a subscription, lost while the bridge is away. `stream`: a stream keeps it until it is stored."),
+  source: sourceSchema.optional().describe("Where messages come from with `from: stream`."),
+  kind: z
+    .enum(["registration", "request", "reply", "auto", "event", "submission", "raw"])
+    .describe(
+      "What the subject carries. `auto`: Choria messages of any kind, told apart by what they say. `event`: lifecycle and " +
+        "machine events. `submission`: Choria Submit. `raw`: anything.",
+    ),
   proof: z
-    .enum(["signature", "hash", "none"])
+    .enum(["signature", "payload", "hash", "none"])
     .default("signature")
-    .describe("Weakest proof accepted. v1 replies never have more than `hash`."),
-  queue: z.string().min(1).default("choria-bridge").describe("Queue group shared by the bridges."),
+    .describe(
+      "Weakest proof accepted. v1 replies never have more than `hash`, submissions `payload`, events and `raw` `none`.",
+    ),
+  accept: acceptSchema
+    .prefault({})
+    .describe("What is accepted of what is proven; the rest is refused (`not_accepted`)."),
+  enforce: z
+    .boolean()
+    .default(true)
+    .describe(
+      "False: judge and count in a queue group of its own, store and quarantine nothing (`choria-bridge-shadow`).",
+    ),
+  queue: z.string().min(1).optional().describe("Queue group shared by the bridges. Default: `choria-bridge`."),
   to: z.array(z.string()).min(1).describe("Names in `streams`: every message is stored in each of them."),
 });
 

@@ -1,14 +1,15 @@
+import { judge } from "../../../shared/choria/judge.ts";
 import type { Rejection } from "../../../shared/choria/message.ts";
 import { adapterOutput } from "../../../shared/choria/output.ts";
 import type { Trust } from "../../../shared/choria/trust.ts";
-import { validate } from "../../../shared/choria/validate.ts";
 import { streamName } from "../../../shared/config/names.ts";
 import type { Config } from "../../../shared/config/schema.ts";
 import type { StoredMessage } from "../../../shared/jetstream/browse.ts";
 import type { PubAckResult } from "../../../shared/jetstream/puback.ts";
 import type { Publication } from "../../../shared/jetstream/publish-once.ts";
 import { compileTemplate } from "../../../shared/subjects/template.ts";
-import { tooWeak } from "../ingest.ts";
+import { unacceptable } from "../ingest.ts";
+import { ingestSettings } from "../policy.ts";
 import { QUARANTINE_HEADERS } from "./quarantine.ts";
 
 /** A quarantined message, read back. */
@@ -51,6 +52,8 @@ export type ReplayResult =
 export interface ReplayContext {
   readonly config: Config;
   readonly trust: Trust;
+  /** Unix milliseconds: what revocation is judged by. */
+  readonly nowMs: number;
   /** Publishes to a stream, named as in the configuration. */
   readonly publish: (stream: string, publication: Publication) => Promise<PubAckResult>;
 }
@@ -64,10 +67,19 @@ export async function replay(entry: Quarantined, context: ReplayContext): Promis
   const ingest = Object.hasOwn(context.config.ingest, entry.ingest) ? context.config.ingest[entry.ingest] : undefined;
   if (entry.truncated) return { type: "unusable", reason: "only the beginning of the message was kept" };
   if (ingest === undefined) return { type: "unusable", reason: `ingest "${entry.ingest}" is not in the configuration` };
-  const verdict = await validate(entry.body, ingest.kind, context.trust, entry.receivedAt.getTime());
+  const { subject: arrivedOn, body: data, sequence } = entry;
+  const receivedAtMs = entry.receivedAt.getTime();
+  const wire = {
+    subject: arrivedOn,
+    data,
+    headers: () => [],
+    arrivalId: `${entry.ingest}.${receivedAtMs}.${sequence}`,
+  };
+  const verdict = await judge(wire, ingest.kind, context.trust, { receivedAtMs, nowMs: context.nowMs });
   if (!verdict.ok) return { type: "rejected", rejection: verdict.rejection };
-  const weak = tooWeak(verdict.message, { name: entry.ingest, ...ingest });
-  if (weak !== null) return { type: "rejected", rejection: weak };
+  const settings = ingestSettings(entry.ingest, ingest);
+  const refused = unacceptable(verdict.message, { data, receivedAtMs }, settings);
+  if (refused !== null) return { type: "rejected", rejection: refused };
 
   let duplicate = true;
   for (const stream of ingest.to) {

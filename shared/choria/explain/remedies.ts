@@ -169,4 +169,24 @@ export const REMEDIES: Readonly<Record<RejectionCode, Remedy>> = {
     meaning: "The message comes from further in the future than its ttl allows.",
     remedy: "Check both clocks.",
   },
+  denied: {
+    meaning: "The token, its public key or the identity is on the deny list.",
+    remedy: "Look up why it was denied; take it off `trust.deny` when it should be believed again.",
+  },
+  bad_event: {
+    meaning: "The message is no lifecycle or machine event.",
+    remedy: "See what publishes on the subject; `kind: raw` takes anything.",
+  },
+  bad_submission: {
+    meaning: "The submission's headers contradict each other or cannot be read.",
+    remedy: "Submit with Choria Submit, or take the subject with `kind: raw`.",
+  },
+  submission_unsigned: {
+    meaning: "The submission carries no signature, and the ingest asks for one.",
+    remedy: "Submit with `--sign`, or accept unsigned ones with `proof: none`.",
+  },
+  not_accepted: {
+    meaning: "The message is proven, but the ingest's `accept` does not take it.",
+    remedy: "Widen `accept`, or see why the sender publishes there.",
+  },
 };

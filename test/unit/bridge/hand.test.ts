@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Hand } from "../../../functions/bridge/ingest.ts";
+import { Hand } from "../../../functions/bridge/hand.ts";
 
 test("a hand takes up to its messages and its bytes, and again what was put down", () => {
   const hand = new Hand(2, 100);

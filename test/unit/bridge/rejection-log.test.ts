@@ -13,8 +13,11 @@ const makeArrival = (arrivedAt: number) => ({
   subject: "a.b",
   data: new Uint8Array(),
   headers: () => [],
+  arrivalId: "in.1",
   receivedAtMs: 0,
+  nowMs: 0,
   arrivedAt,
+  settled: null,
 });
 
 test("of a flood one line in ten seconds is logged for each code, with how many were left out", () => {
