@@ -4,6 +4,7 @@ import { after, type TestContext, test } from "node:test";
 import { headers as makeHeaders, type NatsConnection } from "nats";
 import type { BridgeService } from "../../functions/bridge/run.ts";
 import { nodeIdentity } from "../../functions/simulate/identity.ts";
+import { trustSection } from "../../functions/simulate/trust.ts";
 import { bridgeConfig, REGISTRATION_SUBJECT, resolveTestFiles, startTestBridge } from "../support/bridge.ts";
 import { eventually } from "../support/eventually.ts";
 import { startFleet } from "../support/fleet.ts";
@@ -125,15 +126,9 @@ test("a copy in another wrapping is the same message: it is stored once", async 
 test("a reply stripped of its signature cannot shadow the genuine one", async (t) => {
   const replies = { connection: "main", subject: "mcollective.reply.x", kind: "reply", proof: "hash", to: ["JOBS"] };
   const { nats, fleet, client } = await setup(t);
-  const base = bridgeConfig(nats.url, fleet);
+  const trust = trustSection(fleet.pki, "mcollective");
   const config = bridgeConfig(nats.url, fleet, {
-    trust: {
-      ...base.trust,
-      ttl: {},
-      limits: {},
-      v1: undefined,
-      v2: { issuers: base.trust.v2?.issuers, requireSignedReplies: false },
-    },
+    trust: { ...trust, v1: undefined, v2: { ...trust.v2, requireSignedReplies: false } },
     ingest: { replies },
     streams: { JOBS: { connection: "main", subject: "jobs.{sender}", allowUnprovenSender: true } },
   });
