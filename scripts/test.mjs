@@ -29,6 +29,13 @@ const moto = () => {
   const stdio = ["ignore", "pipe", "inherit"];
   return { MOTO_SERVER: execFileSync(process.execPath, args, { cwd: root, encoding: "utf8", stdio }).trim() };
 };
+// A Choria to join. Without Go or a module proxy there is none: the tests are skipped, and say why.
+const choria = () => {
+  const args = ["--import", "tsx", "test/support/choria/program/binary.ts"];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
+  process.stderr.write(stderr);
+  return status === 0 ? { CHORIA: stdout.trim() } : { CHORIA_MISSING: stderr.trim().split("\n").at(-1) };
+};
 
 // test/<name>/**/*.test.ts. Suites that `npm test` leaves out get their own `npm run test:<name>`.
 const SUITES = {
@@ -37,6 +44,7 @@ const SUITES = {
   e2e: [natsServer, build],
   faults: [natsServer, build],
   deploy: [moto],
+  fleet: [natsServer, build, choria],
 };
 
 // The fault tests have a long form, for which nobody waits.

@@ -1,22 +1,27 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Rejection } from "../../shared/choria/message.ts";
 import type { Trust } from "../../shared/choria/trust.ts";
-import { queueGroup } from "../../shared/config/names.ts";
+import { fedStreams, queueGroup } from "../../shared/config/names.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import type { Connection } from "../../shared/jetstream/connect.ts";
 import type { Lane, LaneClock } from "../../shared/jetstream/lane.ts";
-import { type CoreSubscription, subscribeCore } from "../../shared/jetstream/subscribe.ts";
 import { compileTemplate } from "../../shared/subjects/template.ts";
 import type { Readiness } from "../../shared/telemetry/http.ts";
 import type { Logger } from "../../shared/telemetry/logger.ts";
+import type { Tracing } from "../../shared/telemetry/trace.ts";
 import { within } from "../../shared/time/within.ts";
 import { type BridgeCounters, createCounters } from "./accounting/counters.ts";
 import { RejectionLog } from "./accounting/rejection-log.ts";
 import { Connections } from "./connections.ts";
-import { Hand } from "./hand.ts";
-import { type Arrival, Ingest } from "./ingest.ts";
+import { Denials } from "./denials.ts";
+import { Hand, type HandShare } from "./hand.ts";
+import { type Arrival, Ingest, type IngestObserver, type IngestOutlet } from "./ingest.ts";
 import { Lanes } from "./lanes.ts";
 import { ingestSettings } from "./policy.ts";
+import { Sources } from "./sources/sources.ts";
+import type { StreamSource } from "./sources/stream-source.ts";
 import { store, type Target } from "./store.ts";
+import { StoreSpans } from "./store-spans.ts";
 
 /** Everything the bridge needs from outside. */
 export interface BridgeEnvironment {
@@ -31,6 +36,9 @@ export interface BridgeEnvironment {
   readonly instance: string;
   /** Seconds from arrival to PubAck. */
   readonly onStored?: (stream: string, seconds: number) => void;
+  readonly judgement?: IngestObserver;
+  /** Null, or left out: no spans. */
+  readonly tracing?: Tracing | null;
 }
 
 export interface StopReport {
@@ -40,6 +48,9 @@ export interface StopReport {
   readonly validating: number;
 }
 
+/** What giving back to the sources may take when the time is up: their messages come again at once instead of after a lease. */
+const GIVE_BACK_MS = 1_000;
+
 /** Receives Choria messages, validates them and stores the proven ones, each confirmed by a PubAck. */
 export class Bridge {
   readonly counters: BridgeCounters;
@@ -48,8 +59,9 @@ export class Bridge {
   readonly #hand: Hand;
   readonly #rejections: RejectionLog;
   readonly #connections: Connections;
-  readonly #subscriptions: CoreSubscription[] = [];
   readonly #lanes: Lanes;
+  readonly #sources: Sources;
+  readonly #spans: StoreSpans | null;
   #trust: Trust;
   #stopping = false;
 
@@ -57,17 +69,24 @@ export class Bridge {
     this.#config = config;
     this.#environment = environment;
     this.#trust = environment.trust;
-    this.#hand = new Hand(config.bridge.inFlight, config.bridge.inFlightBytes);
+    this.#hand = new Hand(config.bridge.inFlight, config.bridge.inFlightBytes, Object.keys(config.ingest).length);
     this.#rejections = new RejectionLog(environment.log);
-    const streams = new Set(Object.values(config.ingest).flatMap(({ to }) => to));
-    this.counters = createCounters(Object.keys(config.ingest), [...streams]);
-    this.#connections = new Connections({ ...environment, counters: this.counters.connections });
+    this.counters = createCounters(Object.keys(config.ingest), fedStreams(config));
+    this.#connections = new Connections({
+      ...environment,
+      counters: this.counters.connections,
+      denials: new Denials(config),
+    });
+    const { tracing = null } = environment;
+    this.#spans = tracing === null ? null : new StoreSpans(tracing);
     this.#lanes = new Lanes(config, {
       ...environment,
+      spans: this.#spans,
       counters: this.counters,
       connections: this.#connections,
       rejections: this.#rejections,
     });
+    this.#sources = new Sources(config, this.#connections);
   }
 
   /** Connects and subscribes; the streams must exist. Rejects when a connection cannot be opened. */
@@ -76,6 +95,7 @@ export class Bridge {
     try {
       await bridge.#lanes.open();
       await bridge.#subscribe();
+      await bridge.#startSources();
     } catch (error) {
       await bridge.stop(0);
       throw error;
@@ -88,8 +108,18 @@ export class Bridge {
     this.#trust = trust;
   }
 
+  /** The files of a connection's credentials hold others than before. */
+  credentialsChanged(name: string): Promise<void> {
+    return this.#connections.credentialsChanged(name);
+  }
+
   get lanes(): ReadonlyMap<string, Lane> {
     return this.#lanes.byStream;
+  }
+
+  /** The ingests that take their messages from a stream. */
+  get sources(): ReadonlyMap<string, StreamSource> {
+    return this.#sources.byIngest;
   }
 
   /** Messages being validated. */
@@ -98,31 +128,39 @@ export class Bridge {
   }
 
   readiness(): Readiness {
-    const reasons = [...(this.#stopping ? ["the bridge is stopping"] : []), ...this.#connections.health.problems];
+    const reasons = [
+      ...(this.#stopping ? ["the bridge is stopping"] : []),
+      ...this.#connections.health.problems,
+      ...this.#lanes.problems,
+      ...this.#sources.problems,
+    ];
     return { ready: reasons.length === 0, reasons };
   }
 
-  /** Stops receiving, stores what is in hand and closes; waits no longer than `deadlineMs`. */
+  /**
+   * Stops receiving, stores what is in hand and closes; waits no longer than `deadlineMs`. What came from a stream and
+   * cannot be stored in time is given back to it.
+   */
   async stop(deadlineMs: number): Promise<StopReport> {
     const { now } = this.#environment.clock;
     const deadline = now() + deadlineMs;
     this.#stopping = true;
-    const drained = Promise.all(this.#subscriptions.map((subscription) => subscription.drain().catch(() => {})));
-    await within(drained, deadline - now());
+    await within(Promise.all([this.#connections.drain(), this.#sources.withdraw()]), deadline - now());
     while (this.#hand.messages > 0 && now() < deadline) await sleep(5);
     const left = await this.#lanes.close(Math.max(0, deadline - now()));
+    await within(this.#sources.close(), Math.max(GIVE_BACK_MS, deadline - now()));
     await this.#connections.close();
     return { left, validating: this.#hand.messages };
   }
 
   async #subscribe(): Promise<void> {
     for (const [name, settings] of Object.entries(this.#config.ingest)) {
-      const ingest = this.#ingest(name, settings.to);
-      const connection = await this.#connections.get(settings.connection, "ingest");
+      if (settings.from !== "core") continue;
+      const ingest = this.#ingest(name, { outlet: this.#outlet(name), hand: this.#hand.share() });
       const { wallClock, clock, instance } = this.#environment;
       let arrivals = 0;
       const wanted = { subject: settings.subject, queue: queueGroup(settings) };
-      const subscription = await subscribeCore(connection, wanted, ({ subject, data, headers }) => {
+      await this.#connections.subscribe(settings.connection, wanted, ({ subject, data, headers }) => {
         arrivals += 1;
         const [nowMs, arrivalId] = [wallClock(), `${instance}.${name}.${arrivals}`];
         ingest.receive({
@@ -136,30 +174,58 @@ export class Bridge {
           settled: null,
         });
       });
-      this.#subscriptions.push(subscription);
     }
   }
 
-  #ingest(name: string, to: readonly string[]): Ingest {
+  async #startSources(): Promise<void> {
+    const { wallClock, clock, log } = this.#environment;
+    await this.#sources.start({ wallClock, now: clock.now, log }, (name) => {
+      const hand = this.#hand.share();
+      return {
+        ingest: (outlet) => this.#ingest(name, { outlet, hand }),
+        hand,
+        outlet: this.#outlet(name),
+        lanes: this.#targets(name).map(({ lane }) => lane),
+      };
+    });
+  }
+
+  #ingest(name: string, { outlet, hand }: { outlet: IngestOutlet; hand: HandShare }): Ingest {
     const settings = ingestSettings(name, this.#config.ingest[name] ?? missing(name));
-    const targets = to.map((stream) => this.#target(stream));
     const counters = this.counters.ingests.get(name) ?? missing(name);
-    const outlet = {
-      accept: (message: Parameters<typeof store>[0], arrival: Arrival) => store(message, targets, arrival),
-      reject: (rejection: { code: string; detail: string }, arrival: Arrival) => {
+    const observer = this.#environment.judgement ?? null;
+    return new Ingest(settings, { counters, hand, outlet, trust: () => this.#trust, observer });
+  }
+
+  /** A shadow's verdicts are counted and logged, and go nowhere. */
+  #outlet(name: string): IngestOutlet {
+    const isShadow = this.#config.ingest[name]?.enforce === false;
+    const targets = isShadow ? [] : this.#targets(name);
+    return {
+      accept: (message, arrival) => store(message, targets, arrival),
+      reject: (rejection, arrival) => {
         this.#rejections.rejected(name, rejection, arrival);
-        const { subject, receivedAtMs, arrivedAt, data: body } = arrival;
-        this.#lanes.quarantine?.keep({ ...rejection, ingest: name, subject, receivedAtMs, arrivedAt, body });
+        if (!isShadow) this.#quarantine(name, rejection, arrival);
       },
     };
-    return new Ingest(settings, { counters, hand: this.#hand, outlet, trust: () => this.#trust });
+  }
+
+  #quarantine(ingest: string, rejection: Rejection, arrival: Arrival): void {
+    const { subject, receivedAtMs, arrivedAt, data: body, headers, settled } = arrival;
+    const { quarantine } = this.#lanes;
+    if (quarantine === null) settled?.(true);
+    else quarantine.keep({ ...rejection, ingest, subject, receivedAtMs, arrivedAt, body, headers }, settled);
+  }
+
+  #targets(ingest: string): readonly Target[] {
+    return this.#config.ingest[ingest]?.to.map((stream) => this.#target(stream)) ?? [];
   }
 
   #target(stream: string): Target {
     const { subject, body } = this.#config.streams[stream] ?? missing(stream);
     const lane = this.lanes.get(stream) ?? missing(stream);
     const counters = this.counters.streams.get(stream) ?? missing(stream);
-    return { lane, subject: compileTemplate(subject), body, counters };
+    return { lane, subject: compileTemplate(subject), body, counters, spans: this.#spans };
   }
 }
 

@@ -1,13 +1,24 @@
-import { type Connection, watchConnection } from "../../shared/jetstream/connect.ts";
+import { type Connection, type Denial, watchConnection } from "../../shared/jetstream/connect.ts";
 import { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
-import type { Lane, LaneClock } from "../../shared/jetstream/lane.ts";
+import type { LaneClock } from "../../shared/jetstream/lane.ts";
+import { type CoreMessage, CoreSubscription } from "../../shared/jetstream/subscribe.ts";
 import type { Logger } from "../../shared/telemetry/logger.ts";
 import type { ConnectionCounters } from "./accounting/counters.ts";
+import type { Denials } from "./denials.ts";
 
-export type Role = "ingest" | "publish";
+/** `source`: what comes from a stream waits there while the connection is lost. */
+export type Role = "ingest" | "source" | "publish";
+
+/** Whoever has to know that a connection was lost and came back. */
+export interface ConnectionListener {
+  readonly connection: Connection;
+  disconnected(): void;
+  reconnected(): void;
+}
 
 interface Context {
   readonly connect: (name: string, label: string) => Promise<Connection>;
+  readonly denials: Denials;
   readonly counters: Map<string, ConnectionCounters>;
   readonly clock: LaneClock;
   readonly log: Logger;
@@ -21,7 +32,8 @@ export class Connections {
   readonly health: ConnectionHealth;
   readonly #context: Context;
   readonly #open = new Map<string, Connection>();
-  readonly #lanes = new Map<Connection, Lane[]>();
+  readonly #listeners = new Map<Connection, ConnectionListener[]>();
+  readonly #subscriptions = new Map<Connection, CoreSubscription[]>();
 
   constructor(context: Context) {
     this.#context = context;
@@ -34,50 +46,103 @@ export class Connections {
     if (known !== undefined) return known;
     const connection = await this.#context.connect(name, role);
     this.#open.set(key, connection);
-    this.#watch(key, connection);
+    this.#watch(key, name, connection);
     return connection;
   }
 
-  /** Tells the lane of every disconnect and reconnect of its connection. */
-  attach(lane: Lane): void {
-    this.#lanes.set(lane.connection, [...this.#lanesOn(lane.connection), lane]);
+  /** Subscribes on the connection for receiving; what the server refuses is asked for again whenever it comes back. */
+  async subscribe(
+    name: string,
+    wanted: { readonly subject: string; readonly queue: string },
+    onMessage: (message: CoreMessage) => void,
+  ): Promise<void> {
+    const connection = await this.get(name, "ingest");
+    const subscription = await CoreSubscription.open(connection, wanted, onMessage);
+    this.#subscriptions.set(connection, [...this.#subscriptionsOn(connection), subscription]);
+  }
+
+  /** Stops receiving; resolves when everything the servers had sent until then was delivered. */
+  async drain(): Promise<void> {
+    const all = [...this.#subscriptions.values()].flat();
+    await Promise.all(all.map((subscription) => subscription.drain().catch(() => {})));
+  }
+
+  /** New credentials are shown at the next reconnect. Where the old ones may not do what is needed, that is now. */
+  async credentialsChanged(name: string): Promise<void> {
+    for (const role of ["ingest", "source", "publish"] as const) {
+      const key = `${role} ${name}`;
+      if (!this.health.isDenied(key)) continue;
+      this.#context.log.info(
+        { connection: key },
+        "reconnecting with new credentials: the old ones were refused a subject",
+      );
+      await this.#open.get(key)?.reconnect();
+    }
+  }
+
+  /** Tells the listener of every disconnect and reconnect of its connection. */
+  attach(listener: ConnectionListener): void {
+    const { connection } = listener;
+    this.#listeners.set(connection, [...this.#listenersOn(connection), listener]);
   }
 
   async close(): Promise<void> {
     await Promise.all([...this.#open.values()].map((connection) => connection.close()));
   }
 
-  #lanesOn(connection: Connection): readonly Lane[] {
-    return this.#lanes.get(connection) ?? [];
+  #listenersOn(connection: Connection): readonly ConnectionListener[] {
+    return this.#listeners.get(connection) ?? [];
   }
 
-  #watch(key: string, connection: Connection): void {
+  #subscriptionsOn(connection: Connection): readonly CoreSubscription[] {
+    return this.#subscriptions.get(connection) ?? [];
+  }
+
+  async #renew(key: string, connection: Connection): Promise<void> {
+    for (const subscription of this.#subscriptionsOn(connection)) {
+      const { subject } = subscription;
+      if (await subscription.renew()) this.health.allowed(key, { operation: "subscription", subject });
+    }
+  }
+
+  #watch(key: string, name: string, connection: Connection): void {
     const { log, clock } = this.#context;
-    const counters: ConnectionCounters = { disconnects: 0, disconnectedMs: 0 };
+    const counters: ConnectionCounters = { disconnects: 0, disconnectedMs: 0, downSince: null };
     this.#context.counters.set(key, counters);
     void watchConnection(
       connection,
       {
         onDisconnect: () => {
           counters.disconnects += 1;
+          counters.downSince ??= clock.now();
           this.health.disconnected(key);
-          for (const lane of this.#lanesOn(connection)) lane.disconnected();
+          for (const listener of this.#listenersOn(connection)) listener.disconnected();
           const meaning = key.startsWith("ingest") ? "; what is published meanwhile is lost, its number unknown" : "";
           log.warn({ connection: key }, `disconnected${meaning}`);
         },
         onReconnect: (downMs) => {
           counters.disconnectedMs += downMs;
+          counters.downSince = null;
           this.health.reconnected(key);
-          for (const lane of this.#lanesOn(connection)) lane.reconnected();
+          for (const listener of this.#listenersOn(connection)) listener.reconnected();
           log.info({ connection: key, downMs }, "reconnected");
+          this.#renew(key, connection).catch(() => {}); // lost again meanwhile: the next reconnect asks anew
         },
-        onError: (text, lasting) => {
-          // A denied subscription does not close the connection: without this the bridge would listen to silence.
+        onError: (text, lasting, denial) => {
+          if (denial !== null) return this.#denied(key, name, denial);
           this.health.failed(key, text, lasting);
           log.error({ connection: key }, text);
         },
       },
       clock.now,
     );
+  }
+
+  /** It does not close the connection: without this the bridge would listen to silence, or store nothing. */
+  #denied(key: string, name: string, denial: Denial): void {
+    const { denials, log } = this.#context;
+    const refused = denials.asConfigured(name, denial);
+    const text = denials.text(name, refused);
+    if (this.health.denied(key, refused, text)) log.error({ connection: key }, text);
   }
 }

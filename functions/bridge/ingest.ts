@@ -12,7 +12,7 @@ import type {
 import { type Policy, policyRefusal } from "../../shared/choria/policy.ts";
 import type { Trust } from "../../shared/choria/trust.ts";
 import { count, type IngestCounters } from "./accounting/counters.ts";
-import type { Hand } from "./hand.ts";
+import type { HandShare } from "./hand.ts";
 import { InOrder } from "./in-order.ts";
 
 export interface IngestSettings {
@@ -40,6 +40,18 @@ export interface IngestOutlet {
   reject(rejection: Rejection, arrival: Arrival): void;
 }
 
+/** Told what the judgement of some messages showed, for metrics. */
+export interface IngestObserver {
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+  readonly judged: (ingest: string, seconds: number) => void;
+  /** Of a sender that proved its time. */
+  readonly skewed: (ingest: string, secondsAhead: number) => void;
+}
+
+/** An observation costs most of a microsecond, and a distribution needs no more than one message in so many. */
+const TIMED_ONE_IN = 16;
+
 const STRENGTH: Readonly<Record<Proof, number>> = { none: 0, hash: 1, payload: 2, signature: 3 };
 
 /** The code for a message that is valid but proven more weakly than the ingest demands. */
@@ -59,20 +71,28 @@ interface Judged {
 export class Ingest {
   readonly settings: IngestSettings;
   readonly #counters: IngestCounters;
-  readonly #hand: Hand;
+  readonly #hand: HandShare;
   readonly #outlet: IngestOutlet;
   readonly #trust: () => Trust;
+  readonly #observer: IngestObserver | null;
   readonly #judged = new InOrder<Judged>((judged) => this.#settle(judged));
 
   constructor(
     settings: IngestSettings,
-    context: { counters: IngestCounters; hand: Hand; outlet: IngestOutlet; trust: () => Trust },
+    context: {
+      counters: IngestCounters;
+      hand: HandShare;
+      outlet: IngestOutlet;
+      trust: () => Trust;
+      observer: IngestObserver | null;
+    },
   ) {
     this.settings = settings;
     this.#counters = context.counters;
     this.#hand = context.hand;
     this.#outlet = context.outlet;
     this.#trust = context.trust;
+    this.#observer = context.observer;
   }
 
   receive(arrival: Arrival): void {
@@ -85,7 +105,12 @@ export class Ingest {
       return;
     }
     const done = this.#judged.take();
-    void judge(arrival, this.settings.kind, this.#trust(), arrival).then((verdict) => done({ verdict, arrival }));
+    const timed = this.#observer !== null && this.#counters.received % TIMED_ONE_IN === 1 ? this.#observer : null;
+    const begun = timed === null ? 0 : timed.now();
+    void judge(arrival, this.settings.kind, this.#trust(), arrival).then((verdict) => {
+      if (timed !== null) this.#observe(timed, { begun, verdict, arrival });
+      done({ verdict, arrival });
+    });
   }
 
   #settle({ verdict, arrival }: Judged): void {
@@ -98,6 +123,13 @@ export class Ingest {
       count(this.#counters.rejected, refused.code);
       this.#outlet.reject(refused, arrival);
     }
+  }
+
+  #observe(observer: IngestObserver, { begun, verdict, arrival }: Judged & { readonly begun: number }): void {
+    const { name } = this.settings;
+    observer.judged(name, (observer.now() - begun) / 1_000);
+    if (!verdict.ok || verdict.message.senderProof === "none") return;
+    observer.skewed(name, (Number(verdict.message.timeNs) / 1e6 - arrival.receivedAtMs) / 1_000);
   }
 }
 

@@ -1,15 +1,18 @@
-import { keptConnection } from "../../shared/config/names.ts";
+import { quarantineConnection } from "../../shared/config/names.ts";
 import { quarantineSpec, streamSpec } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
-import { Lane, type LaneClock, type LaneObserver } from "../../shared/jetstream/lane.ts";
+import { Lane, type LaneClock, type LaneMessage, type LaneObserver } from "../../shared/jetstream/lane.ts";
 import { type BridgeCounters, count, type QuarantineCounters } from "./accounting/counters.ts";
 import type { RejectionLog } from "./accounting/rejection-log.ts";
 import type { Connections } from "./connections.ts";
 import { Quarantine } from "./quarantine/quarantine.ts";
+import type { StoreSpans } from "./store-spans.ts";
 
 const ACK_TIMEOUT_MS = 5_000;
 /** Its own, small: rejected messages take nothing from accepted ones. */
 const QUARANTINE_LANE = { inFlight: 64, maxMessages: 2_000, maxBytes: 16 * 1_048_576, maxAgeMs: 30_000 };
+/** A leader election or a restart is over by then. */
+const CANNOT_STORE_MS = 10_000;
 /** What the quarantine may still store when the bridge stops. */
 const QUARANTINE_CLOSE_MS = 1_000;
 /** nats-server's default, until a connection says what its server's is. */
@@ -23,6 +26,7 @@ interface LanesContext {
   readonly wallClock: () => number;
   readonly instance: string;
   readonly onStored?: (stream: string, seconds: number) => void;
+  readonly spans: StoreSpans | null;
 }
 
 /** The ways out of a bridge: a lane for each stream that its ingests feed, and the quarantine's. */
@@ -45,8 +49,18 @@ export class Lanes {
 
   async open(): Promise<void> {
     for (const name of this.#context.counters.streams.keys()) await this.#openStream(name);
-    const connection = keptConnection(this.#config, "quarantine");
+    const connection = quarantineConnection(this.#config);
     if (connection !== null) await this.#openQuarantine(connection);
+  }
+
+  /** Which streams nothing can be stored in at present, one line each. */
+  get problems(): readonly string[] {
+    return [...this.byStream].flatMap(([name, lane]) => {
+      const { failingForMs, isFull } = lane;
+      if (failingForMs > 0 && isFull) return [`stream ${name} takes nothing and its buffer is full`];
+      if (failingForMs < CANNOT_STORE_MS) return [];
+      return [`stream ${name} has taken nothing for ${Math.round(failingForMs / 1_000)} s`];
+    });
   }
 
   /** Stores what is in the lanes, no longer than `deadlineMs`; resolves with what was left, by stream. */
@@ -55,6 +69,7 @@ export class Lanes {
       return [name, await lane.close(deadlineMs)];
     });
     const left = Object.fromEntries(await Promise.all(closing));
+    this.#quarantine?.close();
     await this.#quarantineLane?.close(Math.min(QUARANTINE_CLOSE_MS, deadlineMs));
     return left;
   }
@@ -80,29 +95,43 @@ export class Lanes {
   }
 
   #observer(stream: string): LaneObserver {
-    const { counters: all, clock, wallClock, rejections, onStored } = this.#context;
+    const { counters: all, clock, rejections, onStored, spans } = this.#context;
     const counters = all.streams.get(stream);
     if (counters === undefined) throw new RangeError(`no counters for stream "${stream}"`);
     return {
       stored: (message, { duplicate, maybeDuplicate }) => {
         if (duplicate) counters.duplicate += 1;
         else counters.stored += 1;
+        message.settled?.(true);
         if (maybeDuplicate) counters.maybeDuplicate += 1;
         onStored?.(stream, (clock.now() - message.arrivedAt) / 1_000);
+        spans?.stored(message, duplicate);
       },
       shed: (message, reason) => {
         count(counters.shed, reason);
-        if (reason !== "too_large_to_store") return;
-        const detail = `its subject or its ${message.body.length} bytes are more than the stream or the server takes`;
-        const { subject, arrivedAt, body } = message;
-        const receivedAtMs = wallClock() - (clock.now() - arrivedAt);
-        this.#quarantine?.keep({ code: reason, detail, ingest: stream, subject, receivedAtMs, arrivedAt, body });
+        spans?.shed(message, reason);
+        if (reason === "too_large_to_store") this.#keepTooLarge(stream, message);
+        else message.settled?.(false);
       },
       retried: (failure, detail) => {
         count(counters.retries, failure);
         rejections.publishFailed(stream, failure, detail, clock.now());
       },
     };
+  }
+
+  /** It would never fit, so it is settled with its copy. */
+  #keepTooLarge(stream: string, { subject, arrivedAt, body, settled }: LaneMessage): void {
+    const { wallClock, clock } = this.#context;
+    if (this.#quarantine === null) {
+      settled?.(true);
+      return;
+    }
+    const code = "too_large_to_store";
+    const detail = `its subject or its ${body.length} bytes are more than the stream or the server takes`;
+    const receivedAtMs = wallClock() - (clock.now() - arrivedAt);
+    const headers = () => [];
+    this.#quarantine.keep({ code, detail, ingest: stream, subject, receivedAtMs, arrivedAt, body, headers }, settled);
   }
 
   async #openQuarantine(connectionName: string): Promise<void> {
@@ -116,17 +145,24 @@ export class Lanes {
     this.#quarantineLane = lane;
     const { perSecond } = this.#config.quarantine;
     const maxPayload = () => connection.info?.max_payload ?? DEFAULT_MAX_PAYLOAD;
-    this.#quarantine = new Quarantine(lane, { prefix: stream, perSecond, instance, maxPayload }, counters.quarantine);
+    this.#quarantine = new Quarantine(
+      lane,
+      { prefix: stream, perSecond, instance, maxPayload },
+      counters.quarantine,
+      clock.now,
+    );
   }
 }
 
 function quarantineObserver(counters: QuarantineCounters): LaneObserver {
   return {
-    stored: () => {
+    stored: ({ settled }) => {
       counters.stored += 1;
+      settled?.(true);
     },
-    shed: () => {
-      counters.dropped += 1;
+    shed: ({ settled }, reason) => {
+      if (reason !== "returned") counters.dropped += 1;
+      settled?.(reason !== "returned"); // one whose beginning even does not fit would come again for ever
     },
     retried: () => {},
   };

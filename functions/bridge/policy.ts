@@ -1,4 +1,5 @@
 import { ANYTHING, type Policy } from "../../shared/choria/policy.ts";
+import { compilePattern } from "../../shared/choria/rules/pattern.ts";
 import type { IngestConfig } from "../../shared/config/schema.ts";
 import type { IngestSettings } from "./ingest.ts";
 
@@ -7,20 +8,19 @@ export function ingestSettings(name: string, { kind, proof, accept }: IngestConf
   return { name, kind, proof, policy: policyOf(accept) };
 }
 
-function policyOf({ agents, collectives, senders, maxAge, maxBytes }: IngestConfig["accept"]): Policy {
-  if (agents ?? collectives ?? senders ?? maxAge ?? maxBytes) {
-    return {
-      agents: patterns(agents),
-      collectives: collectives === undefined ? null : new Set(collectives),
-      senders: patterns(senders),
-      maxAgeMs: maxAge ?? null,
-      maxBytes: maxBytes ?? null,
-    };
-  }
-  return ANYTHING;
+function policyOf(accept: IngestConfig["accept"]): Policy {
+  if (Object.values(accept).every((limit) => limit === undefined)) return ANYTHING;
+  const { agents, collectives, senders, maxAge, maxBytes } = accept;
+  return {
+    agents: patterns(agents),
+    collectives: collectives === undefined ? null : new Set(collectives),
+    senders: patterns(senders),
+    maxAgeMs: maxAge ?? null,
+    maxBytes: maxBytes ?? null,
+  };
 }
 
 /** The schema has compiled them once: these are patterns. */
 function patterns(texts: readonly string[] | undefined): readonly RegExp[] | null {
-  return texts?.map((text) => new RegExp(/^\/.*\/$/.test(text) ? text.slice(1, -1) : text)) ?? null;
+  return texts?.map(compilePattern) ?? null;
 }

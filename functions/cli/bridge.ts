@@ -1,10 +1,12 @@
 import { createLogger } from "../../shared/telemetry/log.ts";
 import type { Logger } from "../../shared/telemetry/logger.ts";
 import { type BridgeService, runBridge } from "../bridge/run.ts";
-import { type OpenConfig, openConfigFile } from "./config-file.ts";
+import { TrustWatch } from "../bridge/trust/watch.ts";
+import { openConfigFile } from "./config-file.ts";
 import type { RegisterCommand } from "./context.ts";
 import { EXIT } from "./exit.ts";
-import { firstSignal } from "./signals.ts";
+import { firstSignal, HangUp } from "./signals.ts";
+import { TrustSource } from "./trust-source.ts";
 
 interface BridgeArguments {
   readonly config: string;
@@ -16,7 +18,7 @@ export const registerBridge: RegisterCommand = (program, { env }) => {
     .command("bridge")
     .description(
       "Receives Choria messages, validates them and stores the proven ones in JetStream, each confirmed by a PubAck. " +
-        "SIGTERM stores what is in hand and ends; SIGHUP reads the trust files again.",
+        "SIGTERM stores what is in hand and ends; SIGHUP reads trust and its files again, as does a change of a file.",
     )
     .requiredOption("-c, --config <file>", "configuration file (YAML)")
     .option("--apply", "change streams whose settings differ from the configuration, where JetStream allows it", false)
@@ -24,23 +26,23 @@ export const registerBridge: RegisterCommand = (program, { env }) => {
       const opened = openConfigFile(path, env);
       const log = createLogger("bridge", opened.config.log.level);
       const told = firstSignal(); // before anything is received: a stop during the start must not lose it
+      const hangUp = new HangUp(); // nor may a reload during the start end the process, or be forgotten
       const service = await runBridge({ ...opened, apply, log });
-      const reload = () => reloadTrust(service, () => openConfigFile(path, env), log);
-      process.on("SIGHUP", reload);
+      const source = new TrustSource(path, env, opened.config);
+      hangUp.listen(() => service.reload(() => source.readSection(), "SIGHUP"));
+      const watch = watchTrust(service, source, opened.config.trust.watch);
       await told;
-      process.off("SIGHUP", reload);
+      hangUp.ignore();
+      await watch?.stop();
       await stopBridge(service, opened.config.bridge.shutdownTimeout, log);
     });
 };
 
-/** A reload that fails leaves the old trust in place: a broken file must not open or close the door. */
-function reloadTrust(service: BridgeService, open: () => OpenConfig, log: Logger): void {
-  try {
-    service.reload(open().resolved);
-    log.info("trust was read again; what had been proven is forgotten");
-  } catch (error) {
-    log.error({ err: error }, "trust could not be read again; the old one stays");
-  }
+/** Null when only SIGHUP is to read trust again. */
+function watchTrust(service: BridgeService, source: TrustSource, everyMs: number): TrustWatch | null {
+  if (everyMs === 0) return null;
+  const onChange = () => void service.reload(() => source.readFiles(), "a trust file changed");
+  return new TrustWatch({ paths: () => source.paths, onChange, everyMs });
 }
 
 async function stopBridge(service: BridgeService, deadlineMs: number, log: Logger): Promise<void> {

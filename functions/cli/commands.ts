@@ -76,6 +76,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./streams.ts")).registerStreams,
   },
   {
+    name: "import-choria",
+    summary: "turn the adapters of a go-choria broker.conf into a configuration",
+    load: async () => (await import("./import-choria/import-choria.ts")).registerImportChoria,
+  },
+  {
     name: "config",
     summary: "check, show and explain configuration files",
     load: async () => (await import("./config.ts")).registerConfig,

@@ -53,8 +53,12 @@ export function readConfigFile(path: string, env: Environment): ConfigSource {
 
 /** The files a configuration names, found relative to its own folder, wherever the process was started. */
 export function filesBeside(path: string): ConfigFiles {
-  const folder = path === "-" ? "." : dirname(path);
-  return { file: path, read: (name) => readFileSync(resolve(folder, name), "utf8") };
+  return { file: path, read: (name) => readFileSync(filePath(path, name), "utf8") };
+}
+
+/** Where a file lies that the configuration at `path` names. */
+export function filePath(path: string, name: string): string {
+  return resolve(path === "-" ? "." : dirname(path), name);
 }
 
 function unreadable(error: unknown): string {

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { InvalidArgumentError, Option } from "commander";
 import { type Capture, readCaptures } from "../../shared/choria/captures.ts";
-import { explain } from "../../shared/choria/explain/explain.ts";
-import type { Kind } from "../../shared/choria/message.ts";
+import { bareMessage, explain } from "../../shared/choria/explain/explain.ts";
+import type { IngestKind } from "../../shared/choria/message.ts";
 import { printable } from "../../shared/choria/refusal.ts";
 import { parseRfc3339 } from "../../shared/choria/rfc3339.ts";
 import { createTrust, type Trust } from "../../shared/choria/trust.ts";
@@ -18,7 +18,8 @@ const MAX_SUBJECT = 255;
 
 interface InspectOptions {
   readonly config: string;
-  readonly kind: Kind | "auto";
+  readonly kind: IngestKind;
+  readonly subject?: string;
   readonly now?: number;
   readonly jsonl?: boolean;
   readonly json?: boolean;
@@ -31,10 +32,14 @@ export const registerInspect: RegisterCommand = (program, { env }) => {
     .argument("[file]", "file with one message as it came from NATS; - for standard input", "-")
     .requiredOption("-c, --config <file>", "configuration file (YAML); only its trust section is used")
     .addOption(
-      new Option("--kind <kind>", "what the subject carries; auto takes it from the message")
-        .choices(["registration", "request", "reply", "auto"])
+      new Option(
+        "--kind <kind>",
+        "what the subject carries; auto takes it from the message, if it is of Choria's protocol",
+      )
+        .choices(["registration", "request", "reply", "auto", "event", "submission", "raw"])
         .default("auto"),
     )
+    .option("--subject <subject>", "what it came by: submission and raw take names from it; captures have their own")
     .option("--now <time>", "judge at this time (RFC 3339) instead of now, or of a capture's own", milliseconds)
     .option("--jsonl", "the file holds captures, one JSON object a line, each judged when it was received")
     .option("--json", "one JSON object a line, with `ok` and `code`")
@@ -79,8 +84,9 @@ function parseCaptures(input: Buffer, file: string): readonly Capture[] {
 }
 
 /** Returns how many messages were refused. */
-async function inspectOne(raw: Buffer, trust: Trust, { kind, now, json }: InspectOptions): Promise<number> {
-  const explanation = await explain(raw, kind, trust, now ?? Date.now());
+async function inspectOne(raw: Buffer, trust: Trust, options: InspectOptions): Promise<number> {
+  const { kind, subject, now, json } = options;
+  const explanation = await explain(bareMessage(raw, subject), kind, trust, now ?? Date.now());
   console.log(json ? JSON.stringify(explanationFacts(explanation)) : explanationText(explanation));
   return explanation.verdict.ok ? 0 : 1;
 }
@@ -92,7 +98,8 @@ async function inspectCaptures(
 ): Promise<number> {
   let rejected = 0;
   for (const capture of captures) {
-    const explanation = await explain(capture.payload, kind, trust, now ?? capture.receivedMs);
+    const recorded = { data: capture.payload, subject: capture.subject, headers: () => capture.headers };
+    const explanation = await explain(recorded, kind, trust, now ?? capture.receivedMs);
     const { seq } = capture;
     const subject = printable(capture.subject, MAX_SUBJECT);
     const facts = { seq, subject, received: new Date(capture.receivedMs).toISOString(), captured: capture.kind };

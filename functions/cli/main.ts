@@ -1,10 +1,13 @@
 import { readFileSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { fileURLToPath } from "node:url";
+import { matchInLinearTime } from "../../shared/runtime/linear-patterns.ts";
 import { COMMANDS } from "./commands.ts";
 import { runCli } from "./program.ts";
 
 const LINGER_MS = 500;
+
+matchInLinearTime();
 
 // `inspect … | head` closes our output early: that is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

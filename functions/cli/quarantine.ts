@@ -115,7 +115,9 @@ async function show(store: QuarantineStore, sequence: number, { json }: Selectio
     console.log(JSON.stringify({ ...facts(entry), body: body.toString("base64") }));
     return;
   }
-  for (const [name, value] of Object.entries(facts(entry))) console.log(`${name.padEnd(10)} ${String(value)}`);
+  for (const [name, value] of Object.entries(facts(entry))) {
+    for (const one of [value].flat()) console.log(`${name.padEnd(10)} ${String(one)}`);
+  }
   console.log(`\n${preview(body)}`);
 }
 
@@ -202,8 +204,9 @@ function outcome(result: ReplayResult, dryRun: boolean): string {
   }
 }
 
-function facts({ body: _body, ...entry }: Quarantined) {
-  return { ...entry, receivedAt: entry.receivedAt.toISOString() };
+function facts({ body: _body, headers, ...entry }: Quarantined) {
+  const lines = headers.map(([name, value]) => `${name}: ${value}`);
+  return { ...entry, receivedAt: entry.receivedAt.toISOString(), headers: lines };
 }
 
 function line({ sequence, receivedAt, code, ingest, subject, bytes, detail }: Quarantined): string {

@@ -15,3 +15,24 @@ export function firstSignal(): Promise<NodeJS.Signals> {
     }
   });
 }
+
+/** SIGHUP as "read again". One that comes before anybody listens is kept; one after the end is ignored. */
+export class HangUp {
+  #isPending = false;
+  #act: () => void = () => {
+    this.#isPending = true;
+  };
+
+  constructor() {
+    process.on("SIGHUP", () => this.#act());
+  }
+
+  listen(act: () => void): void {
+    this.#act = act;
+    if (this.#isPending) act();
+  }
+
+  ignore(): void {
+    this.#act = () => {};
+  }
+}

@@ -8,6 +8,7 @@ import {
   delayedConsumerSpec,
   delayedSpec,
   quarantineSpec,
+  sourceConsumers,
   streamSpec,
   sweeperConsumerSpec,
 } from "../../shared/config/resolve.ts";
@@ -119,7 +120,10 @@ export function partsOf(config: Config): readonly Part[] {
     if (connection === undefined || job.order !== undefined) return [];
     return [{ kind: "consumer", connection, name, spec: consumerSpec(config, name) }];
   });
-  return [...streams, ...kept, ...shared, ...consumers];
+  const sources = sourceConsumers(config).map(({ ingest, connection, spec }): Part => {
+    return { kind: "consumer", connection, name: `source of ${ingest}`, spec };
+  });
+  return [...streams, ...kept, ...shared, ...consumers, ...sources];
 }
 
 async function checkPart(jsm: Management, part: Part): Promise<Result> {

@@ -1,3 +1,4 @@
+import { NOBODY } from "../../shared/choria/rules/deny.ts";
 import type { TrustSettings } from "../../shared/choria/settings.ts";
 import { NODE_PATTERN } from "./identity.ts";
 import { ORGANISATION, type SimulatedPki } from "./pki.ts";
@@ -17,6 +18,7 @@ export function trustOfFleet(pki: SimulatedPki, collective: string): TrustSettin
     v1: {
       caPem: pki.caPem,
       crlPem: "",
+      acceptStaleCrl: false,
       allow: [],
       privileged: [],
       nodes: [NODE_PATTERN],
@@ -28,6 +30,7 @@ export function trustOfFleet(pki: SimulatedPki, collective: string): TrustSettin
       requireSignedReplies: true,
       delegatorsMayNameAnyCaller: false,
     },
+    deny: NOBODY,
     collectives: [collective],
     ttl: { minSeconds: 1, maxSeconds: 60 },
     limits: { maxBytes: 1_048_576, maxDepth: 32 },

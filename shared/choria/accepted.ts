@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
-import type { Kind, Proof, Protocol, ValidatedMessage } from "./message.ts";
+import type { Kind, MessageKind, Proof, Protocol, ValidatedMessage } from "./message.ts";
 import type { Inner } from "./wire/inner.ts";
+import { decodeUtf8 } from "./wire/utf8.ts";
 
 /** What the checks have established about a message. */
 export interface Evidence {
@@ -13,7 +14,7 @@ export interface Evidence {
   readonly signed: Uint8Array;
 }
 
-/** The only maker of validated messages: call it when every check has passed. */
+/** Makes a validated message of Choria's protocol: call it when every check has passed. */
 export function accepted(inner: Inner, evidence: Evidence): ValidatedMessage {
   const { protocol, kind, proof, senderProof, code, signed } = evidence;
   return {
@@ -33,6 +34,44 @@ export function accepted(inner: Inner, evidence: Evidence): ValidatedMessage {
     messageId: messageId(kind, proof, signed),
     headers: NO_HEADERS,
   } as ValidatedMessage;
+}
+
+/** What was established about a message that is none of Choria's protocol. */
+export interface ForeignFacts {
+  readonly kind: ForeignKind;
+  readonly proof: "payload" | "none";
+  readonly senderProof: "signature" | "none";
+  readonly sender: string;
+  readonly agent: string;
+  readonly requestId: string;
+  readonly payload: Uint8Array;
+  readonly messageId: string;
+  readonly headers: ValidatedMessage["headers"];
+  /** Unix milliseconds: nothing proves a time of the sender's, so that of the arrival counts. */
+  readonly receivedAtMs: number;
+}
+
+export type ForeignKind = Exclude<MessageKind, Kind>;
+
+/** As `accepted`, for the kinds outside Choria's protocol. */
+export function acceptedForeign({ receivedAtMs, payload, ...facts }: ForeignFacts): ValidatedMessage {
+  return {
+    ...facts,
+    protocol: "none",
+    code: "ok",
+    caller: "",
+    collective: "",
+    ttlSeconds: 0,
+    timeNs: BigInt(Math.trunc(receivedAtMs)) * 1_000_000n,
+    // A copy: what arrived is a view into what the socket read, 64 kB that would be kept alive and not counted.
+    payload: decodeUtf8(payload) ?? Uint8Array.from(payload),
+  } as ValidatedMessage;
+}
+
+/** SHA-256 over kind, proof and the parts, separated by NUL; only the last part may hold one. */
+export function foreignId(kind: ForeignKind, proof: Proof, ...parts: readonly (string | Uint8Array)[]): string {
+  const separated = [kind, proof, ...parts].flatMap((part, at) => (at === 0 ? [part] : ["\0", part]));
+  return hash("sha256", Buffer.concat(separated.map((part) => Buffer.from(part))), "hex");
 }
 
 /**

@@ -14,6 +14,8 @@ export interface Validity {
 export class CredentialCache<T extends Validity> {
   readonly #entries = new Map<string, T>();
   readonly #maxEntries: number;
+  #hits = 0;
+  #misses = 0;
 
   constructor(maxEntries: number) {
     this.#maxEntries = maxEntries;
@@ -23,13 +25,21 @@ export class CredentialCache<T extends Validity> {
     return this.#entries.size;
   }
 
+  /** Times that a credential was found. */
+  get hits(): number {
+    return this.#hits;
+  }
+
+  /** Times that it had to be proven. */
+  get misses(): number {
+    return this.#misses;
+  }
+
   get(key: string, nowMs: number): T | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    this.#entries.delete(key);
-    if (nowMs >= entry.expiresMs) return undefined;
-    this.#entries.set(key, entry);
-    return nowMs >= entry.notBeforeMs ? entry : undefined;
+    const entry = this.#valid(key, nowMs);
+    if (entry === undefined) this.#misses += 1;
+    else this.#hits += 1;
+    return entry;
   }
 
   set(key: string, entry: T): void {
@@ -38,6 +48,15 @@ export class CredentialCache<T extends Validity> {
     if (this.#entries.size <= this.#maxEntries) return;
     const oldest = this.#entries.keys().next();
     if (!oldest.done) this.#entries.delete(oldest.value);
+  }
+
+  #valid(key: string, nowMs: number): T | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    this.#entries.delete(key);
+    if (nowMs >= entry.expiresMs) return undefined;
+    this.#entries.set(key, entry);
+    return nowMs >= entry.notBeforeMs ? entry : undefined;
   }
 }
 

@@ -9,6 +9,7 @@ export interface Capture {
   readonly kind: string;
   readonly subject: string;
   readonly payload: Uint8Array;
+  readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
 const lineSchema = z.object({
@@ -17,6 +18,7 @@ const lineSchema = z.object({
   kind: z.string(),
   subject: z.string(),
   payload: z.base64(),
+  headers: z.record(z.string(), z.array(z.string())).nullish(),
 });
 
 /** The captures in the text of a file, or what is wrong with the first line that is none. */
@@ -35,8 +37,11 @@ function readCapture(line: string): Capture | string {
   const parsed = lineSchema.safeParse(parseJson(line));
   if (!parsed.success) return z.prettifyError(parsed.error);
   const { seq, kind, subject, received, payload } = parsed.data;
+  const headers = Object.entries(parsed.data.headers ?? {}).flatMap(([name, values]) =>
+    values.map((value) => [name, value] as const),
+  );
   const receivedMs = Number((parseRfc3339(received) ?? 0n) / 1_000_000n);
-  return { seq, kind, subject, receivedMs, payload: Buffer.from(payload, "base64") };
+  return { seq, kind, subject, receivedMs, payload: Buffer.from(payload, "base64"), headers };
 }
 
 function parseJson(line: string): unknown {

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { ValidatedMessage, Verdict } from "./message.ts";
 import { parseRfc3339 } from "./rfc3339.ts";
+import { NOBODY } from "./rules/deny.ts";
 import type { TrustSettings } from "./settings.ts";
 import { createTrust } from "./trust.ts";
 import { validate } from "./validate.ts";
@@ -82,7 +83,7 @@ export async function judgeVector(vector: Vector, profile: Profile, files: Profi
 
 function trustSettings(profile: Profile, files: ProfileFiles, isOptional: boolean): TrustSettings {
   const { allow, privileged, node_allow: nodes, allow_insecure_registration: allowInsecureRegistration } = profile;
-  const v1 = { ...files, allow, privileged, nodes, allowInsecureRegistration };
+  const v1 = { ...files, acceptStaleCrl: false, allow, privileged, nodes, allowInsecureRegistration };
   const v2 = {
     issuers: profile.issuers ?? null,
     trustedSigners: profile.trusted_signers ?? null,
@@ -92,6 +93,7 @@ function trustSettings(profile: Profile, files: ProfileFiles, isOptional: boolea
   return {
     v1: profile.protocol === "v1" ? v1 : null,
     v2: profile.protocol === "v2" ? v2 : null,
+    deny: NOBODY,
     collectives: profile.collectives,
     ttl: { minSeconds: profile.min_ttl, maxSeconds: profile.max_ttl },
     limits: LIMITS,

@@ -30,7 +30,15 @@ function envelope({ payload, sender, requestId }: ValidatedMessage, time: string
   return JSON.stringify(isText ? fields : { ...fields, encoding: "base64" });
 }
 
+/** What the bridge says of a message comes first; nothing that came with it can say it once more. */
 function headers(message: ValidatedMessage, time: string): AdapterOutput["headers"] {
+  const own = ownHeaders(message, time);
+  if (message.headers.length === 0) return own;
+  const names = new Set(own.map(([name]) => name.toLowerCase()));
+  return [...own, ...message.headers.filter(([name]) => !names.has(name.toLowerCase()))];
+}
+
+function ownHeaders(message: ValidatedMessage, time: string): AdapterOutput["headers"] {
   return [
     ["Choria-Sender", message.sender],
     ["Choria-Caller", message.caller],

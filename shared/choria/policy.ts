@@ -1,4 +1,5 @@
 import type { Rejection, ValidatedMessage } from "./message.ts";
+import { matchesAny } from "./rules/pattern.ts";
 
 /** What an ingest accepts of what is proven; null: anything. */
 export interface Policy {
@@ -36,8 +37,4 @@ export function policyRefusal(
   if (maxAgeMs !== null && ageMs > maxAgeMs)
     return refuse(`${Math.round(ageMs)} ms old; accept.maxAge is ${maxAgeMs} ms`);
   return null;
-}
-
-function matchesAny(patterns: readonly RegExp[], name: string): boolean {
-  return patterns.some((pattern) => pattern.test(name));
 }

@@ -5,6 +5,8 @@ export interface V1TrustSettings {
   readonly caPem: string;
   /** One or more revocation lists, PEM; empty when none is configured. */
   readonly crlPem: string;
+  /** Go on with a revocation list past its next update; otherwise it refuses what its issuer has signed. */
+  readonly acceptStaleCrl: boolean;
   /** Unanchored regular expressions on the identity of a caller (go-choria's certname_whitelist). */
   readonly allow: readonly string[];
   /** Unanchored regular expressions on certificate names whose holder may name any caller. */
@@ -25,9 +27,20 @@ export interface V2TrustSettings {
   readonly delegatorsMayNameAnyCaller: boolean;
 }
 
+/** What is refused although it is valid. */
+export interface DenySettings {
+  /** Ids of tokens (`jti`), chain issuers' included. */
+  readonly tokens: readonly string[];
+  /** Of token holders and issuers, 64 hex characters each. */
+  readonly publicKeys: readonly string[];
+  /** Names of nodes, and of callers without what stands before `=`. */
+  readonly identities: readonly string[];
+}
+
 export interface TrustSettings {
   readonly v1: V1TrustSettings | null;
   readonly v2: V2TrustSettings | null;
+  readonly deny: DenySettings;
   readonly collectives: readonly string[];
   readonly ttl: { readonly minSeconds: number; readonly maxSeconds: number };
   readonly limits: { readonly maxBytes: number; readonly maxDepth: number };

@@ -1,5 +1,7 @@
 import { CredentialCache } from "./cache.ts";
+import { type DenyList, denyList } from "./rules/deny.ts";
 import { isSubjectSafe } from "./rules/fields.ts";
+import { compilePattern } from "./rules/pattern.ts";
 import type { TrustSettings, V1TrustSettings, V2TrustSettings } from "./settings.ts";
 import { ed25519Key, type TrustedKey } from "./token/key.ts";
 import type { ProvenToken, TokenIssuers } from "./token/verify.ts";
@@ -30,6 +32,7 @@ export interface V2Trust {
 export interface Trust {
   readonly v1: V1Trust | null;
   readonly v2: V2Trust | null;
+  readonly deny: DenyList;
   readonly collectives: ReadonlySet<string>;
   readonly ttl: TrustSettings["ttl"];
   readonly limits: TrustSettings["limits"];
@@ -48,6 +51,7 @@ export function createTrust(settings: TrustSettings): Trust {
   return {
     v1: v1 === null ? null : createV1Trust(v1, settings.cacheEntries),
     v2: v2 === null ? null : createV2Trust(v2, settings.cacheEntries),
+    deny: denyList(settings.deny),
     collectives: new Set(settings.collectives),
     ttl,
     limits: settings.limits,
@@ -56,8 +60,9 @@ export function createTrust(settings: TrustSettings): Trust {
 
 function createV1Trust(settings: V1TrustSettings, cacheEntries: number): V1Trust {
   const certificates = readAnchors(settings.caPem);
+  const revocationLists = readRevocationLists(settings.crlPem, certificates);
   return {
-    anchors: { certificates, revocationLists: readRevocationLists(settings.crlPem, certificates) },
+    anchors: { certificates, revocationLists, acceptStaleLists: settings.acceptStaleCrl },
     allow: patterns("v1.allow", settings.allow),
     privileged: patterns("v1.privileged", settings.privileged),
     nodes: patterns("v1.nodes", settings.nodes),
@@ -66,12 +71,10 @@ function createV1Trust(settings: V1TrustSettings, cacheEntries: number): V1Trust
   };
 }
 
-/** go-choria writes patterns as they are or as `/…/`; the slashes are not part of them. */
 function patterns(setting: string, texts: readonly string[]): readonly RegExp[] {
   return texts.map((text, index) => {
-    const source = /^\/.*\/$/.test(text) ? text.slice(1, -1) : text;
     try {
-      return new RegExp(source);
+      return compilePattern(text);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       throw new TrustError("TRUST_BAD_PATTERN", `${setting}[${index}]`, reason);

@@ -4,10 +4,12 @@ import { credentialKey } from "./cache.ts";
 import type { Kind, ValidatedMessage } from "./message.ts";
 import { quoted, Refusal } from "./refusal.ts";
 import { ambiguityRefusal, collectiveRefusal, RSA_SHA256, signatureRefusal, timeRefusal } from "./rules/checks.ts";
-import { namesRefusal, v1CallerIdentity, v1CallerRefusal } from "./rules/fields.ts";
+import { nameDenial, nameOfCaller } from "./rules/deny.ts";
+import { namesRefusal, type RequestKind, requestKind, v1CallerIdentity, v1CallerRefusal } from "./rules/fields.ts";
+import { matchesAny } from "./rules/pattern.ts";
 import type { Trust, V1Trust } from "./trust.ts";
 import { type Inner, readReply, readRequest } from "./wire/inner.ts";
-import { readSecureReply, readSecureRequest, type SecureRequest } from "./wire/secure.ts";
+import { readSecure, type SecureReply, type SecureRequest } from "./wire/secure.ts";
 import type { Transport } from "./wire/transport.ts";
 import { readCertificates } from "./x509/certificate.ts";
 import { type ProvenCertificate, verifyCertificates } from "./x509/verify.ts";
@@ -16,9 +18,8 @@ export interface V1Context {
   readonly trust: Trust;
   readonly v1: V1Trust;
   readonly nowMs: number;
+  readonly revocationMs: number;
 }
-
-type RequestKind = Exclude<Kind, "reply">;
 
 /** What stands where a certificate and signature belong when go-choria runs without them (v1 constructors.go). */
 const INSECURE = "insecure";
@@ -27,20 +28,32 @@ const INSECURE_REGISTRATION = {
   signature: Buffer.from("insecure registration").toString("base64"),
 };
 
-/** Checks 5 to 16 for a v1 request or registration. */
-export async function judgeV1Request(
+/** Checks 5 to 16 for a v1 message; `auto` takes it for what it says it is. */
+export async function judgeV1(
   transport: Transport,
-  kind: RequestKind,
+  kind: Kind | "auto",
   context: V1Context,
 ): Promise<ValidatedMessage | Refusal> {
   const { maxDepth } = context.trust.limits;
-  const secure = readSecureRequest(transport.secure, "v1", maxDepth);
+  const secure = readSecure(transport.secure, { protocol: "v1", kind, maxDepth });
   if (secure instanceof Refusal) return secure;
+  return "hash" in secure ? judgeReply(transport, secure, context) : judgeRequest({ transport, secure, kind }, context);
+}
+
+interface Request {
+  readonly transport: Transport;
+  readonly secure: SecureRequest;
+  readonly kind: Kind | "auto";
+}
+
+async function judgeRequest(request: Request, context: V1Context): Promise<ValidatedMessage | Refusal> {
+  const { transport, secure } = request;
+  const inner = readRequest(secure.signed, "v1", context.trust.limits.maxDepth);
+  const kind = requestKind(request.kind, inner);
   const isMarked = hasMarker(secure);
   if (isMarked && !isInsecureRegistration(secure, kind, context.v1)) {
     return new Refusal("insecure_signature", "the message carries a marker instead of a certificate and signature");
   }
-  const inner = readRequest(secure.signed, "v1", maxDepth);
   if (inner instanceof Refusal) return inner;
   const refusal =
     ambiguityRefusal(transport, secure, inner) ?? namesRefusal(inner, "v1", kind) ?? v1CallerRefusal(inner.caller);
@@ -67,6 +80,7 @@ function isInsecureRegistration({ credential, signature }: SecureRequest, kind: 
 
 function judgeUnsigned({ secure, inner, kind }: OpenedRequest, context: V1Context): ValidatedMessage | Refusal {
   const refusal =
+    nameDenial([inner.sender, nameOfCaller(inner.caller)], context.trust.deny) ??
     registrationRefusal(inner, context.v1) ??
     collectiveRefusal(inner.collective, context.trust.collectives) ??
     timeRefusal(inner, "v1", { nowMs: context.nowMs, ttl: context.trust.ttl });
@@ -79,10 +93,12 @@ async function judgeSigned(request: OpenedRequest, context: V1Context): Promise<
   const { secure, inner, kind } = request;
   const { proven } = context.v1;
   const key = credentialKey(secure.credential);
-  const known = proven.get(key, context.nowMs);
+  const known = freshlyKnown(proven.get(key, context.nowMs), context);
   const certificate = known ?? proveCertificate(secure.credential, context);
   if (certificate instanceof Refusal) return certificate;
+  const names = [...certificate.names, inner.sender, nameOfCaller(inner.caller)];
   const refusal =
+    nameDenial(names, context.trust.deny) ??
     nameRefusal(request, certificate, context.v1) ??
     collectiveRefusal(inner.collective, context.trust.collectives) ??
     (await signatureRefusal(secure, certificate.key, RSA_SHA256));
@@ -95,10 +111,18 @@ async function judgeSigned(request: OpenedRequest, context: V1Context): Promise<
   return accepted(inner, { protocol: "v1", kind, proof: "signature", senderProof, code: "ok", signed: secure.signed });
 }
 
+/** A certificate is not believed from memory once the revocation lists it was held against are due. */
+function freshlyKnown(
+  known: ProvenCertificate | undefined,
+  { revocationMs }: V1Context,
+): ProvenCertificate | undefined {
+  return known !== undefined && revocationMs <= known.listsFreshUntilMs ? known : undefined;
+}
+
 /** Check 12. */
-function proveCertificate(pem: string, { v1, nowMs }: V1Context): ProvenCertificate | Refusal {
+function proveCertificate(pem: string, { v1, nowMs, revocationMs }: V1Context): ProvenCertificate | Refusal {
   const certificates = readCertificates(pem);
-  if (typeof certificates !== "string") return verifyCertificates(certificates, v1.anchors, nowMs);
+  if (typeof certificates !== "string") return verifyCertificates(certificates, v1.anchors, { nowMs, revocationMs });
   return new Refusal("bad_pubcert", `the certificate is unusable: ${certificates}`);
 }
 
@@ -140,18 +164,14 @@ function registrationRefusal({ caller, sender }: Inner, v1: V1Trust): Refusal | 
   return new Refusal("not_allowed", `node "${identity}" matches no pattern of trust.v1.nodes`);
 }
 
-function matchesAny(patterns: readonly RegExp[], name: string): boolean {
-  return patterns.some((pattern) => pattern.test(name));
-}
-
-/** Checks 5 to 15 for a v1 reply, which nobody signs: the hash shows that it is whole, not who made it. */
-export function judgeV1Reply(transport: Transport, context: V1Context): ValidatedMessage | Refusal {
-  const { maxDepth } = context.trust.limits;
-  const secure = readSecureReply(transport.secure, "v1", maxDepth);
-  if (secure instanceof Refusal) return secure;
-  const inner = readReply(secure.signed, "v1", maxDepth);
+/** Checks 7 to 15 for a v1 reply, which nobody signs: the hash shows that it is whole, not who made it. */
+function judgeReply(transport: Transport, secure: SecureReply, context: V1Context): ValidatedMessage | Refusal {
+  const inner = readReply(secure.signed, "v1", context.trust.limits.maxDepth);
   if (inner instanceof Refusal) return inner;
-  const refusal = ambiguityRefusal(transport, secure, inner) ?? namesRefusal(inner, "v1", "reply");
+  const refusal =
+    ambiguityRefusal(transport, secure, inner) ??
+    namesRefusal(inner, "v1", "reply") ??
+    nameDenial([inner.sender], context.trust.deny);
   if (refusal !== null) return refusal;
   if (hash("sha256", secure.signed, "base64") !== secure.hash) {
     return new Refusal("hash_mismatch", "hash is not the SHA-256 of the reply");

@@ -3,11 +3,12 @@ import { accepted } from "./accepted.ts";
 import type { Kind, ValidatedMessage } from "./message.ts";
 import { quoted, Refusal } from "./refusal.ts";
 import { ambiguityRefusal, collectiveRefusal, ED25519, signatureRefusal, timeRefusal } from "./rules/checks.ts";
-import { namesRefusal, v2CallerRefusal } from "./rules/fields.ts";
+import { nameDenial, nameOfCaller } from "./rules/deny.ts";
+import { namesRefusal, requestKind, v2CallerRefusal } from "./rules/fields.ts";
 import { type CallerCredential, proveClient, proveServer } from "./token/credential.ts";
 import type { Trust, V2Trust } from "./trust.ts";
 import { type Inner, readReply, readRequest } from "./wire/inner.ts";
-import { readSecureReply, readSecureRequest, type SecureReply, type SecureRequest } from "./wire/secure.ts";
+import { readSecure, type SecureReply, type SecureRequest } from "./wire/secure.ts";
 import type { Transport } from "./wire/transport.ts";
 
 export interface V2Context {
@@ -16,25 +17,36 @@ export interface V2Context {
   readonly nowMs: number;
 }
 
-type RequestKind = Exclude<Kind, "reply">;
-
 /** go-choria with security off, and every request to agent aaa_signer, sign with this word. */
 const INSECURE_SIGNATURES: ReadonlySet<string> = new Set(["insecure", Buffer.from("insecure").toString("base64")]);
 
-/** Checks 5 to 16 for a v2 request or registration. */
-export async function judgeV2Request(
+/** Checks 5 to 16 for a v2 message; `auto` takes it for what it says it is. */
+export async function judgeV2(
   transport: Transport,
-  kind: RequestKind,
+  kind: Kind | "auto",
   context: V2Context,
 ): Promise<ValidatedMessage | Refusal> {
-  const { limits, ttl } = context.trust;
-  const secure = readSecureRequest(transport.secure, "v2", limits.maxDepth);
+  const { maxDepth } = context.trust.limits;
+  const secure = readSecure(transport.secure, { protocol: "v2", kind, maxDepth });
   if (secure instanceof Refusal) return secure;
+  return "hash" in secure ? judgeReply(transport, secure, context) : judgeRequest({ transport, secure, kind }, context);
+}
+
+interface Request {
+  readonly transport: Transport;
+  readonly secure: SecureRequest;
+  readonly kind: Kind | "auto";
+}
+
+async function judgeRequest(request: Request, context: V2Context): Promise<ValidatedMessage | Refusal> {
+  const { limits, ttl } = context.trust;
+  const { transport, secure } = request;
   if (INSECURE_SIGNATURES.has(secure.signature)) {
     return new Refusal("insecure_signature", "the message carries a marker instead of a signature");
   }
   const inner = readRequest(secure.signed, "v2", limits.maxDepth);
   if (inner instanceof Refusal) return inner;
+  const kind = requestKind(request.kind, inner);
   const refusal =
     ambiguityRefusal(transport, secure, inner) ?? namesRefusal(inner, "v2", kind) ?? v2CallerRefusal(inner.caller);
   if (refusal !== null) return refusal;
@@ -56,6 +68,8 @@ async function callerCredential(
 ): Promise<CallerCredential | Refusal> {
   const credential = await proveClient(secure.credential, secure.signer, context);
   if (credential instanceof Refusal) return credential;
+  const denial = messageDenial(inner, context);
+  if (denial !== null) return denial;
   const mayNameAnyone = secure.signer !== "" && context.v2.delegatorsMayNameAnyCaller;
   if (!mayNameAnyone && inner.caller !== credential.claims.callerId) {
     return new Refusal("caller_mismatch", `caller ${quoted(inner.caller)} is not the callerid of its token`);
@@ -73,6 +87,8 @@ async function nodeCredential(
     return new Refusal("token_purpose", "a registration is signed by the node, not by a delegator");
   const credential = await proveServer(secure.credential, context);
   if (credential instanceof Refusal) return credential;
+  const denial = messageDenial(inner, context);
+  if (denial !== null) return denial;
   const { identity, collectives } = credential.claims;
   if (inner.caller !== identity) {
     return new Refusal("caller_mismatch", `caller ${quoted(inner.caller)} is not the identity of its token`);
@@ -86,18 +102,26 @@ async function nodeCredential(
   return collectiveRefusal(inner.collective, context.trust.collectives) ?? credential;
 }
 
-/** Checks 5 to 15 for a v2 reply. */
-export async function judgeV2Reply(transport: Transport, context: V2Context): Promise<ValidatedMessage | Refusal> {
-  const { maxDepth } = context.trust.limits;
-  const secure = readSecureReply(transport.secure, "v2", maxDepth);
-  if (secure instanceof Refusal) return secure;
-  const inner = readReply(secure.signed, "v2", maxDepth);
+/** The token has been held against the deny list; the message may name others. */
+function messageDenial({ sender, caller }: Inner, { trust }: V2Context): Refusal | null {
+  return nameDenial([sender, nameOfCaller(caller)], trust.deny);
+}
+
+/** Checks 7 to 15 for a v2 reply. */
+async function judgeReply(
+  transport: Transport,
+  secure: SecureReply,
+  context: V2Context,
+): Promise<ValidatedMessage | Refusal> {
+  const inner = readReply(secure.signed, "v2", context.trust.limits.maxDepth);
   if (inner instanceof Refusal) return inner;
   const refusal = ambiguityRefusal(transport, secure, inner) ?? namesRefusal(inner, "v2", "reply");
   if (refusal !== null) return refusal;
   // A signature without a token proves nothing, nor does a token without a signature.
   const isSigned = secure.signature !== "" && secure.sender !== "";
-  const late = isSigned ? await signedReplyRefusal(secure, inner, context) : unsignedReplyRefusal(secure, context.v2);
+  const late = isSigned
+    ? await signedReplyRefusal(secure, inner, context)
+    : unsignedReplyRefusal(secure, inner, context);
   if (late !== null) return late;
   const proof = isSigned ? "signature" : "hash";
   const senderProof = isSigned ? "signature" : "none";
@@ -107,14 +131,16 @@ export async function judgeV2Reply(transport: Transport, context: V2Context): Pr
 async function signedReplyRefusal(secure: SecureReply, inner: Inner, context: V2Context): Promise<Refusal | null> {
   const credential = await proveServer(secure.sender, context);
   if (credential instanceof Refusal) return credential;
+  const denial = nameDenial([inner.sender], context.trust.deny);
+  if (denial !== null) return denial;
   if (inner.sender !== credential.claims.identity) {
     return new Refusal("sender_mismatch", `sender "${inner.sender}" is not the identity of its token`);
   }
   return hashRefusal(secure) ?? (await signatureRefusal(secure, credential.key, ED25519));
 }
 
-function unsignedReplyRefusal(secure: SecureReply, v2: V2Trust): Refusal | null {
-  const refusal = hashRefusal(secure);
+function unsignedReplyRefusal(secure: SecureReply, inner: Inner, { trust, v2 }: V2Context): Refusal | null {
+  const refusal = nameDenial([inner.sender], trust.deny) ?? hashRefusal(secure);
   if (refusal !== null || !v2.requireSignedReplies) return refusal;
   return new Refusal("reply_unsigned", "the reply carries no signature with its token");
 }

@@ -1,18 +1,19 @@
 import type { Kind, ValidatedMessage, Verdict } from "./message.ts";
 import { Refusal } from "./refusal.ts";
 import type { Trust } from "./trust.ts";
-import { judgeV1Reply, judgeV1Request } from "./v1.ts";
-import { judgeV2Reply, judgeV2Request } from "./v2.ts";
+import { judgeV1 } from "./v1.ts";
+import { judgeV2 } from "./v2.ts";
 import { readTransport } from "./wire/transport.ts";
 
 /**
- * The verdict on a message's bytes, taken from a subject that carries `kind`, at `nowMs` (Unix milliseconds). The checks
- * run in the order of the codes in REJECTION_CODES, the first that fails gives its code. Never rejects, whatever the
- * bytes are.
+ * The verdict on a message's bytes, taken from a subject that carries `kind`, at `nowMs`; what is revoked is judged as of
+ * `revocationMs` (both Unix milliseconds). `auto` is the verdict of the kind that the message says it is, and costs no
+ * second parse. The checks run in the order of the codes in REJECTION_CODES, the first that fails gives its code. Never
+ * rejects, whatever the bytes are.
  */
 export async function validate(
   raw: Uint8Array,
-  kind: Kind,
+  kind: Kind | "auto",
   trust: Trust,
   nowMs: number,
   revocationMs: number = nowMs,
@@ -30,21 +31,21 @@ export async function validate(
 
 interface Case {
   readonly raw: Uint8Array;
-  readonly kind: Kind;
+  readonly kind: Kind | "auto";
   readonly trust: Trust;
   readonly nowMs: number;
   readonly revocationMs: number;
 }
 
-async function judge({ raw, kind, trust, nowMs }: Case): Promise<ValidatedMessage | Refusal> {
+async function judge({ raw, kind, trust, nowMs, revocationMs }: Case): Promise<ValidatedMessage | Refusal> {
   const { v1, v2, limits } = trust;
   const transport = readTransport(raw, limits, { v1: v1 !== null, v2: v2 !== null });
   if (transport instanceof Refusal) return transport;
   if (transport.protocol === "v1" && v1 !== null) {
-    const context = { trust, v1, nowMs };
-    return kind === "reply" ? judgeV1Reply(transport, context) : judgeV1Request(transport, kind, context);
+    const context = { trust, v1, nowMs, revocationMs };
+    return judgeV1(transport, kind, context);
   }
   if (v2 === null) return new Refusal("protocol_not_enabled", `protocol ${transport.protocol} has no trust configured`);
   const context = { trust, v2, nowMs };
-  return kind === "reply" ? judgeV2Reply(transport, context) : judgeV2Request(transport, kind, context);
+  return judgeV2(transport, kind, context);
 }

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { denyListFault } from "./deny-list.ts";
 import { propertyOf } from "./plain.ts";
 import { ConfigError, type Finding, unplaced } from "./problem.ts";
 import { isSecretName } from "./secret-name.ts";
@@ -28,6 +29,15 @@ const NATS_CREDENTIALS: Content = {
   what: "NATS credentials (a user JWT and its seed)",
   check: (text) => (text.includes("-----BEGIN NATS USER JWT-----") ? null : "it has no NATS USER JWT block"),
 };
+const NKEY_SEED: Content = {
+  what: "the nkey seed of a user",
+  check: (text) =>
+    /^SU[A-Z2-7]{56}$/.test(text.trim()) ? null : 'it is no text of 58 characters that begins with "SU"',
+};
+const DENY_LIST: Content = {
+  what: "a deny list (a token id, public key or identity a line)",
+  check: denyListFault,
+};
 const ONE_SECRET: Content = {
   what: "one line with nothing but the secret",
   check: (text) => (/^[^\r\n]+$/.test(text.trim()) ? null : "it is empty, or has several lines"),
@@ -37,9 +47,12 @@ const ONE_SECRET: Content = {
 const CONTENTS = {
   ca: CERTIFICATES,
   crl: REVOCATION_LISTS,
+  file: DENY_LIST,
   cert: CERTIFICATES,
   key: PRIVATE_KEY,
   credsFile: NATS_CREDENTIALS,
+  nkeyFile: NKEY_SEED,
+  seedFile: ONE_SECRET,
   tokenFile: ONE_SECRET,
   passwordFile: ONE_SECRET,
 } satisfies Record<string, Content>;
@@ -65,6 +78,11 @@ export class FileReader {
 
   constructor(files: ConfigFiles) {
     this.#files = files;
+  }
+
+  /** Reads the same files once more, with findings of its own. */
+  anew(): FileReader {
+    return new FileReader(this.#files);
   }
 
   /** The file's text; "" when it is of no use, which is then among the findings. */
@@ -120,12 +138,18 @@ export function fileUses(value: unknown): readonly FileUse[] {
   const connections = propertyOf(value, "connections");
   const names = typeof connections === "object" && connections !== null ? Object.keys(connections) : [];
   return [
-    ...usesAt(value, ["trust", "v1"], ["ca", "crl"]),
+    ...trustFileUses(value),
     ...names.flatMap((name) => [
       ...usesAt(value, ["connections", name, "tls"], ["ca", "cert", "key"]),
-      ...usesAt(value, ["connections", name], ["credsFile", "tokenFile", "passwordFile"]),
+      ...usesAt(value, ["connections", name], ["credsFile", "nkeyFile", "tokenFile", "passwordFile"]),
+      ...usesAt(value, ["connections", name, "choria"], ["tokenFile", "seedFile"]),
     ]),
   ];
+}
+
+/** The files that the `trust` section of a configuration names. */
+export function trustFileUses(value: unknown): readonly FileUse[] {
+  return [...usesAt(value, ["trust", "v1"], ["ca", "crl"]), ...usesAt(value, ["trust", "deny"], ["file"])];
 }
 
 function usesAt(value: unknown, path: readonly string[], keys: readonly FileKey[]): readonly FileUse[] {

@@ -15,6 +15,18 @@ export function queueGroup({ queue, enforce }: Pick<IngestConfig, "queue" | "enf
   return queue ?? (enforce ? "choria-bridge" : "choria-bridge-shadow");
 }
 
+/** The streams that ingests feed, by their entries. A shadow feeds none. */
+export function fedStreams({ ingest }: Pick<Config, "ingest">): readonly string[] {
+  const feeding = Object.values(ingest).filter(({ enforce }) => enforce);
+  return [...new Set(feeding.flatMap(({ to }) => to))];
+}
+
+/** Where a bridge keeps what it rejects; null when it keeps nothing: it has no connection, or all its ingests are shadows. */
+export function quarantineConnection(config: Config): string | null {
+  const keeps = Object.values(config.ingest).some(({ enforce }) => enforce);
+  return keeps ? keptConnection(config, "quarantine") : null;
+}
+
 /** Every subject of a kept stream starts with its name: `CHORIA_QUARANTINE.>`. */
 export function keptFilter(section: { readonly name: string }): string {
   return `${section.name}.>`;

@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
-import type { TrustSettings, V1TrustSettings, V2TrustSettings } from "../choria/settings.ts";
+import type { DenySettings, TrustSettings, V1TrustSettings, V2TrustSettings } from "../choria/settings.ts";
 import type { BucketSpec } from "../jetstream/buckets.ts";
 import type { JobQueue } from "../jetstream/job-queue.ts";
-import type { ConnectionCredentials, ConnectionSettings, ConsumerSpec, StreamSpec } from "../jetstream/spec.ts";
+import type { ConnectionSettings, ConsumerSpec, StreamSpec } from "../jetstream/spec.ts";
 import { compileTemplate } from "../subjects/template.ts";
-import { type ConfigFiles, type FileKey, FileReader } from "./files.ts";
+import { readConnection } from "./connection.ts";
+import { readDenyList } from "./deny-list.ts";
+import { type ConfigFiles, FileReader } from "./files.ts";
 import { bucketNames, keptFilter, onceBucketName, streamName } from "./names.ts";
-import type { Config, ConnectionConfig, TrustConfig } from "./schema.ts";
+import type { Config, TrustConfig } from "./schema.ts";
 
 const NO_LIMIT = -1;
 
@@ -21,7 +23,9 @@ export function resolveFiles(config: Config, files: ConfigFiles): ResolvedFiles 
   const reader = new FileReader(files);
   const trust = readTrust(config.trust, reader);
   const names = Object.keys(config.connections);
-  const connections = Object.fromEntries(names.map((name) => [name, readConnection(config, name, reader)]));
+  const connections = Object.fromEntries(
+    names.map((name) => [name, readConnection(name, entry(config.connections, name), reader)]),
+  );
   reader.finish();
   return { trust, connections };
 }
@@ -41,7 +45,7 @@ export function connectionSettings(
   files: ConfigFiles,
 ): ConnectionSettings {
   const reader = new FileReader(files);
-  const settings = readConnection(config, name, reader);
+  const settings = readConnection(name, entry(config.connections, name), reader);
   reader.finish();
   return settings;
 }
@@ -145,6 +149,20 @@ export function consumerSpec(config: Pick<Config, "jobs" | "streams">, jobName: 
   };
 }
 
+/** The durables that ingests take from, with their connections. Several bridges with one configuration share them. */
+export function sourceConsumers({ ingest }: Pick<Config, "ingest">): readonly {
+  readonly ingest: string;
+  readonly connection: string;
+  readonly spec: ConsumerSpec;
+}[] {
+  return Object.entries(ingest).flatMap(([name, { connection, subject, from, source }]) => {
+    if (from !== "stream" || source === undefined) return [];
+    const { stream, durable, ackWait: ackWaitMs, inFlight: maxAckPending } = source;
+    const spec = { stream, durable, filterSubject: subject, ackWaitMs, maxAckPending, maxDeliver: NO_LIMIT };
+    return [{ ingest: name, connection, spec }];
+  });
+}
+
 /** Where a job's messages wait. */
 export function jobQueueOf(config: Pick<Config, "jobs" | "streams">, jobName: string): JobQueue {
   const { stream, durable, filterSubject } = consumerSpec(config, jobName);
@@ -202,6 +220,7 @@ function readTrust(trust: TrustConfig, reader: FileReader): TrustSettings {
   return {
     v1: readV1(trust.v1, reader),
     v2: v2Settings(trust.v2),
+    deny: readDeny(trust.deny, reader),
     collectives: trust.collectives,
     ttl: { minSeconds: trust.ttl.min / 1_000, maxSeconds: trust.ttl.max / 1_000 },
     limits: trust.limits,
@@ -218,40 +237,20 @@ function readV1(v1: TrustConfig["v1"], reader: FileReader): V1TrustSettings | nu
   return { ...rest, caPem, crlPem };
 }
 
-function v2Settings(v2: TrustConfig["v2"]): V2TrustSettings | null {
-  if (v2 === undefined) return null;
-  return { ...v2, issuers: v2.issuers ?? null, trustedSigners: v2.trustedSigners ?? null };
-}
-
-function readConnection(config: Pick<Config, "connections">, name: string, reader: FileReader): ConnectionSettings {
-  const connection = entry(config.connections, name);
-  const { servers } = connection;
-  const path = ["connections", name];
-  const at: FilesAt = (inner, key, file) =>
-    file === undefined ? null : reader.read({ path: [...path, ...inner], key, name: file });
-  return { name, servers, tls: readTls(connection, at), credentials: readCredentials(connection, at) };
-}
-
-/** The text of an optional file below a connection; null when none is named. */
-type FilesAt = (path: readonly string[], key: FileKey, name: string | undefined) => string | null;
-
-function readTls({ tls }: ConnectionConfig, at: FilesAt): ConnectionSettings["tls"] {
-  if (tls === undefined) return null;
+/** What the configuration names itself, and what its file does. */
+function readDeny({ file, ...named }: TrustConfig["deny"], reader: FileReader): DenySettings {
+  if (file === undefined) return named;
+  const listed = readDenyList(reader.read({ path: ["trust", "deny"], key: "file", name: file }));
   return {
-    ca: at(["tls"], "ca", tls.ca),
-    cert: at(["tls"], "cert", tls.cert),
-    key: at(["tls"], "key", tls.key),
+    tokens: [...named.tokens, ...listed.tokens],
+    publicKeys: [...named.publicKeys, ...listed.publicKeys],
+    identities: [...named.identities, ...listed.identities],
   };
 }
 
-function readCredentials(connection: ConnectionConfig, at: FilesAt): ConnectionCredentials {
-  const creds = at([], "credsFile", connection.credsFile);
-  if (creds !== null) return { type: "creds", creds };
-  const token = at([], "tokenFile", connection.tokenFile);
-  if (token !== null) return { type: "token", token: token.trim() };
-  const password = at([], "passwordFile", connection.passwordFile);
-  if (connection.user === undefined || password === null) return { type: "none" };
-  return { type: "userPassword", user: connection.user, password: password.trim() };
+function v2Settings(v2: TrustConfig["v2"]): V2TrustSettings | null {
+  if (v2 === undefined) return null;
+  return { ...v2, issuers: v2.issuers ?? null, trustedSigners: v2.trustedSigners ?? null };
 }
 
 /** A name that `parseConfig` let through exists; another one is a mistake of the program. */

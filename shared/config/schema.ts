@@ -110,12 +110,15 @@ const v2TrustSchema = z.strictObject({
 });
 
 const denySchema = z.strictObject({
-  tokens: z.array(z.string().min(1)).default([]).describe("Ids of tokens (`jti`)."),
-  publicKeys: z.array(hexKey).default([]).describe("Public keys of token holders and chain issuers."),
+  tokens: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Ids of tokens (`jti`). That of a chain issuer denies the tokens it has issued too."),
+  publicKeys: z.array(hexKey).default([]).describe("Public keys of token holders and issuers."),
   identities: z
     .array(z.string().min(1))
     .default([])
-    .describe("Names of nodes, and of callers without what stands before `=`; v1 and v2."),
+    .describe("Names of nodes, and of callers without what stands before `=`; v1 and v2. Exact, no patterns."),
   file: z.string().optional().describe("File with one of these per line; `#` begins a comment."),
 });
 
@@ -165,7 +168,13 @@ const sourceSchema = z.strictObject({
   stream: streamName.describe("Stream on the server; it must exist."),
   durable: entryName.default("choria-bridge").describe("Durable pull consumer, made when it does not exist."),
   ackWait: duration().prefault("30s").describe("Lease of a delivered message."),
-  inFlight: z.number().int().min(1).max(10_000).default(1_000).describe("Messages taken and not yet stored."),
+  inFlight: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(1_000)
+    .describe("Messages taken and not yet stored, by all bridges together."),
 });
 
 const ingestSchema = z.strictObject({
@@ -235,7 +244,9 @@ const streamSchema = z.strictObject({
   allowUnprovenSender: z
     .boolean()
     .default(false)
-    .describe("Allow the sender in the subject although nothing proves it (requests, v1 replies)."),
+    .describe(
+      "Allow the sender in the subject although nothing proves it (requests and `auto`, v1 replies, events, unsigned submissions, raw).",
+    ),
   inFlight: z.number().int().min(1).max(4_096).default(256).describe("Publishes awaiting their PubAck."),
   buffer: z
     .strictObject({
@@ -245,7 +256,8 @@ const streamSchema = z.strictObject({
     })
     .prefault({})
     .describe(
-      "What the bridge holds while the stream is slow, full or away; beyond it the newest are shed and counted.",
+      "What the bridge holds while the stream is slow, full or away; beyond it the newest are shed and counted. What came " +
+        "from a stream waits there instead.",
     ),
 });
 
@@ -424,7 +436,9 @@ export const configSchema = z.strictObject({
         .int()
         .min(1)
         .default(200)
-        .describe("Most rejected messages kept per second; the rest are only counted."),
+        .describe(
+          "Most rejected messages kept per second; the rest are only counted. Those of a stream wait, as many for each ingest.",
+        ),
     })
     .prefault({})
     .describe("Where rejected messages are kept."),
@@ -481,6 +495,12 @@ export const configSchema = z.strictObject({
         .describe("Messages being validated; beyond it the newest are shed."),
       inFlightBytes: size().prefault("64MiB").describe("Bytes being validated; beyond it the newest are shed."),
       shutdownTimeout: duration().prefault("25s").describe("Time to store what is in hand after SIGTERM."),
+      spans: z
+        .boolean()
+        .default(false)
+        .describe(
+          "A span for each message that is stored, in the OpenTelemetry SDK that is registered; it continues the trace the message carries.",
+        ),
     })
     .prefault({})
     .describe("The bridge process."),

@@ -1,4 +1,5 @@
 import { NatsError } from "nats";
+import { type ConnectFailure, diagnose } from "./connect-failure.ts";
 import type { ConnectionSettings } from "./spec.ts";
 
 /** A connection could not be opened: nothing answered, TLS failed, or the server refused the credentials. */
@@ -8,36 +9,47 @@ export class ConnectError extends Error {
 
   /** Name of the connection in the configuration. */
   readonly connection: string;
+  readonly failure: ConnectFailure;
+  /** What to do about it; the message ends with it. */
+  readonly fix: string;
+  /** The message without the connection's name and the fix. */
+  readonly detail: string;
 
-  constructor(settings: ConnectionSettings, cause: unknown) {
+  /** `nowMs`, since 1970, tells credentials that have expired from those that are refused. */
+  constructor(settings: ConnectionSettings, cause: unknown, nowMs: number) {
     const servers = settings.servers.map(withoutPassword).join(", ");
-    super(`connection "${settings.name}" to ${servers}: ${explain(cause)}${hint(settings, cause)}`, { cause });
+    const { failure, fix } = diagnose(settings, cause, nowMs);
+    const detail = `to ${servers}: ${explain(cause, failure)}`;
+    super(`connection "${settings.name}" ${detail}; ${fix}`, { cause });
     this.connection = settings.name;
+    this.failure = failure;
+    this.fix = fix;
+    this.detail = detail;
   }
 }
 
-/** The client's codes name its own parts ("tls", "'Authorization Violation'"): say what the operator can mend. */
-const EXPLANATIONS: Readonly<Record<string, string>> = {
-  CONNECTION_REFUSED: "no server answers there",
-  TIMEOUT: "no answer in time",
-  CONNECTION_TIMEOUT: "no answer in time",
-  AUTHORIZATION_VIOLATION: "the server refused the credentials",
-  AUTHENTICATION_EXPIRED: "the credentials have expired",
-  SERVER_OPT_NA: "TLS is asked for, but the server offers none",
+/** The client's texts name its own parts ("tls", "'Authorization Violation'"): say what happened. */
+const EXPLANATIONS: Partial<Readonly<Record<ConnectFailure, string>>> = {
+  unreachable: "no server answers there",
+  no_greeting: "the server hung up without a word",
+  timeout: "no answer in time",
+  credentials_refused: "the server refused the credentials",
+  credentials_expired: "the credentials have expired",
+  credentials_damaged: "the credentials are damaged",
+  tls_not_offered: "TLS is asked for, but the server offers none",
+  tls_not_first: "the server does not begin with the TLS handshake",
+  server_untrusted: "the server's certificate is from no known CA",
+  server_expired: "the server's certificate has expired",
+  server_name: "the server's certificate is for another name",
+  client_certificate_refused: "the server refused the client certificate",
 };
 
-function explain(cause: unknown): string {
+function explain(cause: unknown, failure: ConnectFailure): string {
   if (!(cause instanceof Error)) return String(cause);
-  if (!(cause instanceof NatsError)) return cause.message;
-  const detail = cause.chainedError?.message ?? cause.message;
-  const explanation = EXPLANATIONS[cause.code];
-  return explanation === undefined ? detail : `${explanation} (${detail})`;
-}
-
-/** TLS 1.3 refuses a missing client certificate after the handshake; the client library waits on, then times out. */
-function hint({ tls }: ConnectionSettings, cause: unknown): string {
-  const timedOut = cause instanceof NatsError && cause.code === "TIMEOUT";
-  return timedOut && tls !== null && tls.cert === null ? "; does the server ask for a client certificate?" : "";
+  const detail = (cause instanceof NatsError && cause.chainedError?.message) || cause.message;
+  const explanation = EXPLANATIONS[failure];
+  if (failure === "no_greeting" && explanation !== undefined) return explanation; // the client's own text misleads
+  return explanation === undefined ? detail : `${explanation} (${detail.trim()})`;
 }
 
 function withoutPassword(server: string): string {

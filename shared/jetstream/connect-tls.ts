@@ -1,16 +1,18 @@
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
-import type { ConnectionOptions } from "nats";
-import type { ConnectionSettings } from "./spec.ts";
+import type { TlsOptions } from "nats";
+import type { ConnectionSecrets, ConnectionSettings } from "./spec.ts";
 
-/** The client's TLS options; none for plain TCP, which the server may still upgrade. */
-export function tlsOptions({ tls, servers }: ConnectionSettings): ConnectionOptions {
+/** The client's TLS options; null for plain TCP, which the server may still upgrade. */
+export function tlsOptions({ tls, servers }: ConnectionSettings): TlsOptions | null {
   // The client ignores the scheme of a URL: unless `tls` is set it would talk in the clear to a server that lets it.
-  if (tls === null && !servers.some((server) => server.startsWith("tls://"))) return {};
-  return { tls: { ...presentIn(tls), ...identityCheck(servers.map(hostOf)) } };
+  if (tls === null && !servers.some((server) => server.startsWith("tls://"))) return null;
+  return { handshakeFirst: tls?.handshakeFirst === true, ...presentIn(tls), ...identityCheck(servers.map(hostOf)) };
 }
 
-function presentIn(tls: ConnectionSettings["tls"]): { ca?: string; cert?: string; key?: string } {
-  return Object.fromEntries(Object.entries(tls ?? {}).filter(([, pem]) => pem !== null));
+/** The PEM texts that there are, under the client's names. */
+export function presentIn(tls: ConnectionSecrets["tls"]): { ca?: string; cert?: string; key?: string } {
+  const { ca = null, cert = null, key = null } = tls ?? {};
+  return Object.fromEntries(Object.entries({ ca, cert, key }).filter(([, pem]) => pem !== null));
 }
 
 /**

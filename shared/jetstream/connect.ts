@@ -1,7 +1,11 @@
-import { type ConnectionOptions, connect, credsAuthenticator, Events, type NatsConnection, type Status } from "nats";
+import { type ConnectionOptions, connect, Events, type NatsConnection, NatsError, type Status } from "nats";
+import { answerGreeting } from "./connect-authentication.ts";
 import { ConnectError } from "./connect-error.ts";
-import { tlsOptions } from "./connect-tls.ts";
-import type { ConnectionCredentials, ConnectionSettings } from "./spec.ts";
+import { NoNonceError } from "./connect-failure.ts";
+import { presentIn, tlsOptions } from "./connect-tls.ts";
+import { CurrentSecrets } from "./current-secrets.ts";
+import { keepInboxPrefix } from "./inbox.ts";
+import type { ConnectionSettings } from "./spec.ts";
 
 /** The client's connection, under a name that does not tie its holders to the client. */
 export type Connection = NatsConnection;
@@ -14,20 +18,44 @@ export interface ConnectionEvents {
    * Errors the server reports on a living connection, permission violations with the subject included. `lasting` when a
    * subscription was refused: the client forgets it, and asks for it again on no reconnect.
    */
-  onError(text: string, lasting: boolean): void;
+  onError(text: string, lasting: boolean, denial: Denial | null): void;
+}
+
+/** What a server did not allow a connection. */
+export interface Denial {
+  readonly operation: "publish" | "subscription";
+  readonly subject: string;
 }
 
 /**
  * Opens a connection and keeps it for ever: after a loss it redials, with jitter so that many processes do not come
- * back at one moment. The first dial tries every server once and rejects with a `ConnectError` when none takes it,
- * because a wrong address or password should end a start, not hang it. `label` names the process in the server's lists.
+ * back at one moment, and with what the files of its secrets hold by then. The first dial tries every server once and
+ * rejects with a `ConnectError` when none takes it, because a wrong address or password should end a start, not hang it.
+ * `label` names the process in the server's lists; `onStale` is told when files are of no use and the old ones stay.
  */
-export async function openConnection(settings: ConnectionSettings, label: string): Promise<Connection> {
+export async function openConnection(
+  settings: ConnectionSettings,
+  label: string,
+  onStale: (problem: string) => void = () => {},
+): Promise<Connection> {
+  const greeting: Greeting = { hasNonce: null };
+  const isSigned = settings.credentials.type === "signedToken";
   try {
-    return await connect(optionsOf(settings, label));
+    const secrets = new CurrentSecrets(settings, onStale);
+    const connection = await connect(optionsOf(settings, label, secrets, greeting));
+    if (settings.credentials.type === "signedToken") keepInboxPrefix(connection, settings.credentials.inboxPrefix);
+    if (!isSigned || greeting.hasNonce === true) return connection;
+    await connection.close();
   } catch (error) {
-    throw new ConnectError(settings, error);
+    if (!isSigned || greeting.hasNonce !== false) throw new ConnectError(settings, error, Date.now());
   }
+  // It refused the token, or it demands no authentication and let it pass unread: either way it is not the one that was meant.
+  throw new ConnectError(settings, new NoNonceError(), Date.now());
+}
+
+/** What the server said of itself before it was told anything; null: it has not spoken. */
+interface Greeting {
+  hasNonce: boolean | null;
 }
 
 /** Opens a connection by its name in the configuration; configurations are checked, so an unknown name is our mistake. */
@@ -35,10 +63,11 @@ export function openNamed(
   connections: Readonly<Record<string, ConnectionSettings>>,
   name: string,
   label: string,
+  onStale?: (problem: string) => void,
 ): Promise<NatsConnection> {
   const settings = Object.hasOwn(connections, name) ? connections[name] : undefined;
   if (settings === undefined) throw new RangeError(`the configuration has no connection "${name}"`);
-  return openConnection(settings, label);
+  return openConnection(settings, label, onStale);
 }
 
 /** Calls `events` until the connection is closed. `now` is a monotonic clock in milliseconds. */
@@ -56,43 +85,71 @@ export async function watchConnection(
       events.onReconnect(now() - lostAt);
       lostAt = null;
     } else if (status.type === Events.Error) {
-      events.onError(describe(status), status.permissionContext?.operation === "subscription");
+      const denial = denialOf(status.permissionContext);
+      events.onError(describe(status), denial?.operation === "subscription", denial);
     }
   }
 }
 
-function optionsOf(settings: ConnectionSettings, label: string): ConnectionOptions {
+const RECONNECT_WAIT_MS = 500;
+/** Many processes must not come back at one moment; handshakes cost a server more than plain connections. */
+const RECONNECT_JITTER_MS = { plain: 500, tls: 1_000 };
+
+function optionsOf(
+  settings: ConnectionSettings,
+  label: string,
+  secrets: CurrentSecrets,
+  greeting: Greeting,
+): ConnectionOptions {
+  const tls = tlsOptions(settings);
+  const jitterMs = RECONNECT_JITTER_MS[tls === null ? "plain" : "tls"];
   return {
     servers: [...settings.servers],
     name: `choria-bridge ${label}`,
     maxReconnectAttempts: -1,
-    reconnectTimeWait: 500,
-    reconnectJitter: 500,
-    reconnectJitterTLS: 1_000,
+    // The client asks for the delay before every dial: the moment to read again what it will dial with.
+    reconnectDelayHandler: () => {
+      secrets.refresh();
+      if (tls !== null) Object.assign(tls, presentIn(secrets.tls));
+      return RECONNECT_WAIT_MS + Math.floor(Math.random() * jitterMs);
+    },
     // Credentials that are refused for a while (a rotation, an account server away) must not end a running bridge.
     ignoreAuthErrorAbort: true,
     // A peer that vanished without a FIN is noticed within a minute instead of six.
     pingInterval: 20_000,
     timeout: 5_000,
-    ...tlsOptions(settings),
-    ...authenticationOptions(settings.credentials),
+    authenticator: (nonce) => {
+      greeting.hasNonce = nonce !== undefined;
+      return answerGreeting(secrets.credentials, nonce);
+    },
+    ...(tls === null ? {} : { tls }),
+    ...inboxOptions(settings),
   };
 }
 
-function authenticationOptions(credentials: ConnectionCredentials): ConnectionOptions {
-  switch (credentials.type) {
-    case "none":
-      return {};
-    case "userPassword":
-      return { user: credentials.user, pass: credentials.password };
-    case "token":
-      return { token: credentials.token };
-    case "creds":
-      return { authenticator: credsAuthenticator(new TextEncoder().encode(credentials.creds)) };
-  }
+function inboxOptions({ credentials }: ConnectionSettings): ConnectionOptions {
+  return credentials.type === "signedToken" ? { inboxPrefix: credentials.inboxPrefix } : {};
 }
 
+/** What a server did not allow, when an operation failed for that; null when it failed for something else. */
+export function denialIn(error: unknown): Denial | null {
+  return error instanceof NatsError ? denialOf(error.permissionContext) : null;
+}
+
+function denialOf(context: Status["permissionContext"] | undefined): Denial | null {
+  if (context === undefined) return null;
+  const { operation, subject } = context;
+  return { operation: operation === "subscription" ? operation : "publish", subject };
+}
+
+/** The client's codes, in words where an operator meets them in a log for as long as a fault lasts. */
+const ERROR_TEXTS: Readonly<Record<string, string>> = {
+  AUTHORIZATION_VIOLATION: "the server refuses the credentials (AUTHORIZATION_VIOLATION)",
+  AUTHENTICATION_EXPIRED: "the credentials have expired (AUTHENTICATION_EXPIRED)",
+};
+
 function describe({ data, permissionContext }: Status): string {
-  if (permissionContext === undefined) return String(data);
-  return `${data}: ${permissionContext.operation} on "${permissionContext.subject}"`;
+  if (permissionContext !== undefined)
+    return `${data}: ${permissionContext.operation} on "${permissionContext.subject}"`;
+  return ERROR_TEXTS[String(data)] ?? String(data);
 }

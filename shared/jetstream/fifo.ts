@@ -22,4 +22,15 @@ export class Fifo<T> {
     }
     return item;
   }
+
+  /** Takes out every item that `isWanted`, in order; the others stay in theirs. */
+  take(isWanted: (item: T) => boolean): T[] {
+    const items = this.#items.slice(this.#head).filter((item): item is T => item !== undefined);
+    const taken = items.filter(isWanted);
+    if (taken.length > 0) {
+      this.#items = items.filter((item) => !isWanted(item));
+      this.#head = 0;
+    }
+    return taken;
+  }
 }

@@ -14,10 +14,16 @@ export interface LaneMessage {
   readonly body: Uint8Array;
   /** Monotonic milliseconds of the message's arrival: latency and age are counted from here. */
   readonly arrivedAt: number;
+  /**
+   * To be called once, by the observer, when nothing more will happen to the message: true when it is stored, false when
+   * it has to come again. Null where nobody can send it again. What can come again is bounded by whoever sends it and
+   * waits for as long as it takes: neither the size nor the age of the buffer sheds it.
+   */
+  readonly settled: ((kept: boolean) => void) | null;
 }
 
-/** Why a message that was accepted will not be stored in this stream. */
-export type ShedReason = "buffer_full" | "buffer_expired" | "too_large_to_store" | "shutdown";
+/** Why a message that was accepted will not be stored in this stream; `returned`: not now, it comes again. */
+export type ShedReason = "buffer_full" | "buffer_expired" | "too_large_to_store" | "shutdown" | "returned";
 
 export interface LaneObserver {
   stored(message: LaneMessage, ack: { readonly duplicate: boolean; readonly maybeDuplicate: boolean }): void;
@@ -79,6 +85,8 @@ export class Lane {
   #messages = 0;
   #bytes = 0;
   #failures = 0;
+  /** Monotonic milliseconds of the first failure since something was stored. */
+  #failingSince: number | null = null;
   #resumeAt = 0;
   #probing = false;
   #connected = true;
@@ -108,15 +116,25 @@ export class Lane {
     return this.#inFlight;
   }
 
+  /** True when whatever can wait elsewhere should. */
+  get isFull(): boolean {
+    return this.#closed || this.#messages >= this.settings.maxMessages || this.#bytes >= this.settings.maxBytes;
+  }
+
   /** True while publishes fail or the connection is down. */
   get suspended(): boolean {
     return !this.#connected || this.#resumeAt > 0;
   }
 
+  /** For how long nothing could be stored, milliseconds; 0 while all is well. */
+  get failingForMs(): number {
+    return this.#failingSince === null ? 0 : this.#clock.now() - this.#failingSince;
+  }
+
   /** Takes a message, or sheds it (counted through the observer) when the buffer is full. Never blocks. */
   offer(message: LaneMessage): void {
     const size = message.body.length + ENTRY_OVERHEAD_BYTES;
-    const refusal = this.#refusal(size);
+    const refusal = this.#refusal(message, size);
     if (refusal !== null) {
       this.#observer.shed(message, refusal);
       return;
@@ -137,29 +155,33 @@ export class Lane {
   /** The connection is gone: what was in flight is sent again after `reconnected`. */
   disconnected(): void {
     this.#connected = false;
+    this.#failingSince ??= this.#clock.now();
     this.replies.abandon();
   }
 
   reconnected(): void {
     this.#connected = true;
     this.#resumeAt = 0;
+    if (this.#messages === 0) this.#failingSince = null; // there is nothing that could show it
     this.#pump();
   }
 
-  /** Resolves with what is left once the buffer is empty or `deadlineMs` have passed; what is left is shed as `shutdown`. */
+  /**
+   * Resolves once the buffer is empty or `deadlineMs` have passed, with how many messages are lost by it, which are shed as
+   * `shutdown`; those that come again are shed as `returned`.
+   */
   async close(deadlineMs: number): Promise<number> {
     this.#closed = true;
     if (this.#messages > 0) await this.#empty(deadlineMs);
     clearInterval(this.#ticker);
-    const left = this.#messages;
     this.#connected = false; // nothing may be published by the replies that are given up next
     this.replies.close();
-    this.#shedAll("shutdown");
-    return left;
+    return this.#shedAll();
   }
 
-  #refusal(size: number): ShedReason | null {
-    if (this.#closed) return "shutdown";
+  #refusal({ settled }: LaneMessage, size: number): ShedReason | null {
+    if (this.#closed) return endOf(settled);
+    if (settled !== null) return null;
     const full = this.#messages >= this.settings.maxMessages || this.#bytes + size > this.settings.maxBytes;
     return full ? "buffer_full" : null;
   }
@@ -201,6 +223,7 @@ export class Lane {
 
   #stored(entry: Entry, duplicate: boolean): void {
     this.#failures = 0;
+    this.#failingSince = null;
     this.#probing = false;
     // Inside the window the server recognises our own first copy; later nobody can tell.
     const late = this.#clock.now() - entry.firstPublishedAt > this.settings.duplicateWindowMs;
@@ -216,6 +239,7 @@ export class Lane {
     // One message that is refused for a reason of its own must not be the only one that is ever tried.
     (failure === "refused" ? this.#ready : this.#retries).push(entry);
     if (!this.#connected) return;
+    this.#failingSince ??= this.#clock.now();
     this.#observer.retried(failure, detail);
     if (this.#resumeAt > 0) return; // the window's other publishes fail for the same reason: one step of backoff for all
     const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** this.#failures);
@@ -241,10 +265,16 @@ export class Lane {
     this.#observer.shed(entry.message, reason);
   }
 
-  #shedAll(reason: ShedReason): void {
+  /** How many of them nobody will send again. */
+  #shedAll(): number {
+    let lost = 0;
     for (const queue of [this.#retries, this.#ready]) {
-      for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) this.#shed(entry, reason);
+      for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
+        if (entry.message.settled === null) lost += 1;
+        this.#shed(entry, endOf(entry.message.settled));
+      }
     }
+    return lost;
   }
 
   #tick(): void {
@@ -255,10 +285,15 @@ export class Lane {
   }
 
   #shedExpired(queue: Fifo<Entry>, now: number): void {
-    for (let entry = queue.peek(); entry !== undefined; entry = queue.peek()) {
-      if (now - entry.message.arrivedAt <= this.settings.maxAgeMs) return;
-      queue.shift();
-      this.#shed(entry, "buffer_expired");
-    }
+    const isOld = ({ message }: Entry) => now - message.arrivedAt > this.settings.maxAgeMs;
+    const oldest = queue.peek();
+    if (oldest === undefined || !isOld(oldest)) return;
+    // Not only from the head: an old one that can come again stays, and must not hide others behind it.
+    const expired = queue.take((entry) => entry.message.settled === null && isOld(entry));
+    for (const entry of expired) this.#shed(entry, "buffer_expired");
   }
+}
+
+function endOf(settled: LaneMessage["settled"]): ShedReason {
+  return settled === null ? "shutdown" : "returned";
 }

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { createInbox, type Msg, type NatsConnection } from "nats";
+import { type Msg, type NatsConnection } from "nats";
+import { newInbox } from "./inbox.ts";
 import { readPullStatus } from "./pull-status.ts";
 
 export interface PullConsumer {
@@ -20,7 +21,7 @@ export async function pullBatch(
   most: number,
 ): Promise<readonly Msg[]> {
   const batch: Msg[] = [];
-  const reply = createInbox();
+  const reply = newInbox(connection);
   const subscription = connection.subscribe(reply);
   const answered = new AbortController();
   wait(ANSWER_MS, null, { signal: answered.signal }).then(

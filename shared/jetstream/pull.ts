@@ -1,7 +1,8 @@
-import { createInbox, type Msg, type NatsConnection, type Subscription } from "nats";
+import { type Msg, type NatsConnection, type Subscription } from "nats";
 import { nak } from "./acknowledge.ts";
 import { Arrival } from "./arrival.ts";
 import { Delivery } from "./delivery.ts";
+import { newInbox } from "./inbox.ts";
 import { PullLedger } from "./pull-ledger.ts";
 import { type PullStatus, readPullStatus } from "./pull-status.ts";
 
@@ -148,7 +149,7 @@ export class Pull {
 
   /** Messages of an earlier subscription cannot be taken for those of a later one: each has an inbox of its own. */
   #listen(): Subscription {
-    this.#inbox = `${createInbox()}.`;
+    this.#inbox = `${newInbox(this.#connection)}.`;
     return this.#connection.subscribe(`${this.#inbox}*`, {
       callback: (error, message) => {
         if (error === null) this.#receive(message);

@@ -1,4 +1,5 @@
-import { createInbox, type Msg, type NatsConnection, type Subscription } from "nats";
+import { type Msg, type NatsConnection, type Subscription } from "nats";
+import { newInbox } from "./inbox.ts";
 
 /** Called once per expected reply: with the reply, or with null when none came in time or the inbox closed. */
 export type OnReply = (reply: Msg | null) => void;
@@ -33,7 +34,7 @@ export class ReplyInbox {
   constructor(connection: NatsConnection, timeoutMs: number, now: () => number) {
     this.#timeoutMs = timeoutMs;
     this.#now = now;
-    this.#prefix = `${createInbox()}.`;
+    this.#prefix = `${newInbox(connection)}.`;
     this.#subscription = connection.subscribe(`${this.#prefix}*`, {
       callback: (error, message) => {
         if (error === null) this.#deliver(message);

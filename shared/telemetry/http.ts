@@ -6,6 +6,8 @@ export interface Readiness {
   readonly ready: boolean;
   /** Why not, one line each; empty when ready. */
   readonly reasons: readonly string[];
+  /** What will go wrong unless somebody acts, one line each; does not make it unready. */
+  readonly warnings?: readonly string[];
 }
 
 export interface TelemetryServer {
@@ -48,8 +50,9 @@ async function answer(url: string, registry: Registry, readiness: () => Readines
     case "/healthz":
       return { status: 200, type: "text/plain", body: "ok\n" };
     case "/readyz": {
-      const { ready, reasons } = readiness();
-      return { status: ready ? 200 : 503, type: "text/plain", body: ready ? "ready\n" : `${reasons.join("\n")}\n` };
+      const { ready, reasons, warnings = [] } = readiness();
+      const lines = [...(ready ? ["ready"] : reasons), ...warnings.map((warning) => `warning: ${warning}`)];
+      return { status: ready ? 200 : 503, type: "text/plain", body: `${lines.join("\n")}\n` };
     }
     case "/metrics":
       return { status: 200, type: registry.contentType, body: await registry.metrics() };

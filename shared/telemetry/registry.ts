@@ -38,14 +38,16 @@ export function exposeSamples(registry: Registry, definition: MetricDefinition, 
 
 /** A latency histogram; its observations are made where the latency is known. */
 export function exposeLatency(registry: Registry, definition: MetricDefinition): Histogram {
-  const { name, help, labels } = definition;
-  return new Histogram({
-    name,
-    help,
-    labelNames: [...labels],
-    buckets: [...LATENCY_BUCKETS_SECONDS],
-    registers: [registry],
-  });
+  return exposeHistogram(registry, definition, LATENCY_BUCKETS_SECONDS);
+}
+
+/** A histogram with these upper bounds, ascending. */
+export function exposeHistogram(
+  registry: Registry,
+  { name, help, labels }: MetricDefinition,
+  bounds: readonly number[],
+): Histogram {
+  return new Histogram({ name, help, labelNames: [...labels], buckets: [...bounds], registers: [registry] });
 }
 
 /** Observes into a histogram of one label; labels are resolved once for each value, not for each observation. */

@@ -9,7 +9,8 @@ import { DiscardPolicy, RetentionPolicy } from "nats";
 import { deliveredByServer } from "../../functions/cli/start/client-loss.ts";
 import { trustSection } from "../../functions/simulate/trust.ts";
 import { REGISTRATION_SUBJECT } from "../support/bridge.ts";
-import { type CliProcess, runCli, startCli } from "../support/cli.ts";
+import { startBridgeProcess } from "../support/bridge-process.ts";
+import { runCli } from "../support/cli.ts";
 import { eventually } from "../support/eventually.ts";
 import { startFleet } from "../support/fleet.ts";
 import { makeFolder, writeYaml } from "../support/folder.ts";
@@ -42,22 +43,6 @@ async function setup(t: TestContext) {
   return { broker, storage, fleet, folder, client, jsm, ca, config, stored, send };
 }
 
-type RunningBridge = CliProcess & { readonly telemetryUrl: string };
-
-async function startBridge(t: TestContext, file: string, args: readonly string[] = []): Promise<RunningBridge> {
-  const started = startCli(["bridge", "--config", file, ...args]);
-  t.after(() => started.child.kill("SIGKILL"));
-  const found = await eventually(
-    () => {
-      const match = /"telemetry":"([^"]+)".*the bridge is receiving/.exec(started.output.stderr);
-      assert.ok(match, started.output.stderr);
-      return match;
-    },
-    { timeoutMs: 60_000 },
-  );
-  return { ...started, telemetryUrl: found[1] ?? "" };
-}
-
 /** Publishes registrations until told to stop; resolves with how many. */
 function keepSending(send: (index: number, protocol: "v2") => Promise<void>) {
   let sending = true;
@@ -79,7 +64,7 @@ function keepSending(send: (index: number, protocol: "v2") => Promise<void>) {
 
 test("SIGTERM in the middle of a stream of messages stores everything the server had handed over, and exits with 0", async (t) => {
   const { broker, folder, config, stored, send } = await setup(t);
-  const bridge = await startBridge(t, await writeYaml(folder, config));
+  const bridge = await startBridgeProcess(t, await writeYaml(folder, config));
   const sender = keepSending(send);
   await eventually(async () => assert.ok((await stored()) > 100, "too few are stored"), { timeoutMs: 40_000 });
 
@@ -96,7 +81,7 @@ test("SIGTERM in the middle of a stream of messages stores everything the server
 
 test("a bridge that cannot store in time says how many are left and exits with 1", async (t) => {
   const { storage, folder, config, send } = await setup(t);
-  const bridge = await startBridge(
+  const bridge = await startBridgeProcess(
     t,
     await writeYaml(folder, { ...config, bridge: { http: { port: 0 }, shutdownTimeout: "500ms" } }),
   );
@@ -116,7 +101,7 @@ test("a bridge that cannot store in time says how many are left and exits with 1
 
 test("a second SIGTERM ends the bridge at once", async (t) => {
   const { storage, folder, config, send } = await setup(t);
-  const bridge = await startBridge(
+  const bridge = await startBridgeProcess(
     t,
     await writeYaml(folder, { ...config, bridge: { http: { port: 0 }, shutdownTimeout: "60s" } }),
   );
@@ -140,7 +125,7 @@ test("a second SIGTERM ends the bridge at once", async (t) => {
 test("SIGHUP reads trust again; a broken file is named, and leaves the old trust in place", async (t) => {
   const { folder, jsm, ca, config, stored, send } = await setup(t);
   const file = await writeYaml(folder, config);
-  const bridge = await startBridge(t, file);
+  const bridge = await startBridgeProcess(t, file);
   const rejected = async () =>
     Object.keys((await jsm.streams.info("CHORIA_QUARANTINE", { subjects_filter: ">" })).state.subjects ?? {}).sort();
   const reload = async (says: RegExp) => {
@@ -189,7 +174,7 @@ test("a stream with other settings is refused with each of them named, and mende
     "subjects",
   ]);
 
-  const bridge = await startBridge(t, file, ["--apply"]);
+  const bridge = await startBridgeProcess(t, file, ["--apply"]);
   assert.equal((await jsm.streams.info("JOBS")).config.discard, "new");
   bridge.child.kill("SIGTERM");
   assert.equal((await bridge.ended).code, 0);

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { nkeys } from "nats";
+import { makeClientToken, type TokenFiles } from "../support/choria-token.ts";
 import { runCli } from "../support/cli.ts";
 import { makeConfigValue } from "../support/config.ts";
 import { makeFolder, writeYaml } from "../support/folder.ts";
@@ -201,4 +203,100 @@ test("a server that is away fails, and the rest is examined all the same", async
     lines.filter(({ level }) => level === "fail").map(({ about }) => about),
     ["connection broker"],
   );
+});
+
+async function writeToken(folder: string, { token, seed }: TokenFiles): Promise<object> {
+  await writeFile(join(folder, "client.jwt"), token);
+  await writeFile(join(folder, "client.seed"), seed);
+  return { tokenFile: "client.jwt", seedFile: "client.seed" };
+}
+
+test("a server that is no Choria broker fails where a client token is configured, with what to do", async (t) => {
+  const { nats, folder, write, doctor } = await setup(t);
+  const choria = await writeToken(folder, makeClientToken());
+  const connections = { main: { servers: [nats.url] }, broker: { servers: [nats.url], choria } };
+
+  const { code, lines, stdout } = await doctor(await write({ connections }));
+
+  assert.equal(code, 1);
+  const line = find(lines, "connection broker", /sends no nonce to sign.* \[no_nonce\]$/);
+  assert.match(line.todo ?? "", /name a Choria broker with the choria security provider in `servers`/);
+  assert.doesNotMatch(stdout, /eyJ|abababab/);
+});
+
+test("a token that nothing lets in is told apart from one that has expired", async (t) => {
+  const { nats, folder, write, doctor } = await setup(t);
+  const user = nkeys.createUser().getPublicKey(); // a server with nkeys greets with a nonce, as Choria's broker does
+  const other = await startNats(t, { config: `authorization: { users: [{ nkey: ${user} }] }` });
+  const main = { servers: [nats.url] };
+  const stateOf = async (claims: object): Promise<string> => {
+    const broker = { servers: [other.url], choria: await writeToken(folder, makeClientToken({ ...claims })) };
+    const { lines } = await doctor(await write({ connections: { main, broker } }));
+    return find(lines, "connection broker", /^not reachable/).text;
+  };
+
+  assert.match(await stateOf({}), /refused the credentials .*\[credentials_refused\]$/);
+  assert.match(await stateOf({ exp: 1_000 }), /have expired .*\[credentials_expired\]$/);
+});
+
+test("another authority than the server's is told by its name", async (t) => {
+  const { nats, folder, write, doctor } = await setup(t);
+  const [authority, other] = [await makeTlsAuthority(), await makeTlsAuthority()];
+  const { cert, key } = await authority.issue("server");
+  const files = { "server.pem": cert, "server-key.pem": key, "other.pem": other.ca };
+  await Promise.all(Object.entries(files).map(([name, text]) => writeFile(join(folder, name), text)));
+  const path = (name: string): string => JSON.stringify(join(folder, name));
+  const tls = await startNats(t, {
+    config: `tls: { cert_file: ${path("server.pem")}, key_file: ${path("server-key.pem")} }`,
+  });
+  const connections = { main: { servers: [nats.url] }, broker: { servers: [tls.url], tls: { ca: "other.pem" } } };
+
+  const { lines } = await doctor(await write({ connections }));
+
+  const line = find(lines, "connection broker", /certificate is from no known CA .*\[server_untrusted\]$/);
+  assert.equal(line.todo, "name the CA that signed the server's certificate in `tls.ca`");
+});
+
+test("an ingest whose subject is denied fails, one of another collective is to look at, an allowed one is fine", async (t) => {
+  const { nats, write, doctor } = await setup(t);
+  const allowed = '["mcollective.broadcast.agent.>", "uk.>", "_INBOX.>"]';
+  const users = `[{ user: u, password: p, permissions: { publish: ">", subscribe: ${allowed} } }]`;
+  const limited = await startNats(t, { config: `authorization: { users: ${users} }, no_auth_user: u` });
+  const connections = { main: { servers: [nats.url] }, broker: { servers: [limited.url] } };
+  const ingestOf = (subject: string) => ({ connection: "broker", subject, kind: "registration", to: ["inventory"] });
+  const ingest = {
+    reg: ingestOf("mcollective.broadcast.agent.registration"),
+    uk: ingestOf("uk.broadcast.agent.registration"),
+    other: ingestOf("other.subject"),
+  };
+
+  const { code, lines } = await doctor(await write({ connections, ingest }));
+
+  assert.equal(code, 1);
+  assert.equal(find(lines, "ingest reg", /^may subscribe to/).level, "ok");
+  assert.equal(find(lines, "ingest uk", /is of collective uk, which trust\.collectives does not name/).level, "warn");
+  const denied = find(lines, "ingest other", /^connection broker may not subscribe to "other\.subject"$/);
+  assert.equal(denied.level, "fail");
+  assert.match(denied.todo ?? "", /allow it in the server's permissions/);
+});
+
+test("a node's token, and a seed of another token, end the doctor with the setting and the fix", async (t) => {
+  const { nats, folder, write } = await setup(t);
+  const cases: readonly (readonly [TokenFiles, RegExp])[] = [
+    [
+      makeClientToken({ purpose: "choria_server", identity: "n1" }),
+      /choria\.tokenFile: holds the server token of node n1/,
+    ],
+    [{ ...makeClientToken(), seed: "cd".repeat(32) }, /choria\.seedFile: is not the seed of the token's public key/],
+  ];
+
+  for (const [files, expected] of cases) {
+    const broker = { servers: [nats.url], choria: await writeToken(folder, files) };
+    const config = await write({ connections: { main: { servers: [nats.url] }, broker } });
+    const { code, stderr } = await runCli(["doctor", "--config", config]);
+
+    assert.notEqual(code, 0);
+    assert.match(stderr, expected);
+    assert.match(stderr, /choria jwt client/);
+  }
 });

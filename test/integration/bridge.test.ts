@@ -251,7 +251,7 @@ test("after a reload with new trust the next message of a credential that lost i
   const resolved = resolveTestFiles(config);
   const { v2 } = resolved.trust;
   assert.ok(v2 !== null);
-  service.reload({ ...resolved, trust: { ...resolved.trust, v2: { ...v2, issuers: { choria: "ab".repeat(32) } } } });
+  service.reload(() => ({ ...resolved.trust, v2: { ...v2, issuers: { choria: "ab".repeat(32) } } }), "SIGHUP");
   client.publish(REGISTRATION_SUBJECT, await fleet.registration(0));
 
   await eventually(() => assert.equal(counters(service).ingest.rejected.token_signature, 1));

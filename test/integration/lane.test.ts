@@ -72,6 +72,7 @@ function makeMessage(id: string, values: Partial<LaneMessage> = {}): LaneMessage
     headers: [["Choria-Sender", "node1.example.net"]],
     body: Buffer.from(id),
     arrivedAt: performance.now(),
+    settled: null,
     ...values,
   };
 }

@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { createPrivateKey, type KeyObject, webcrypto } from "node:crypto";
+import { createPrivateKey, type KeyObject, sign, webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { composeV1Request } from "../../shared/choria/compose.ts";
 import { createTrust } from "../../shared/choria/trust.ts";
@@ -88,16 +88,72 @@ export async function issueList({ issuer, signer, serialNumber, dueInMs = DAY_MS
   return list.toString("pem").replaceAll(" CRL-----", " X509 CRL-----");
 }
 
+/** A DER element. */
+function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
+  const content = Buffer.concat(contents);
+  if (content.length < 0x80) return Buffer.concat([Buffer.from([tag, content.length]), content]);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(content.length);
+  return Buffer.concat([Buffer.from([tag, 0x84]), length, content]);
+}
+
+export interface LargeListRecipe {
+  /** Common name alone. */
+  readonly issuer: string;
+  readonly signer: Pair;
+  readonly serials: readonly number[];
+  readonly number: number;
+  /** Null: the list names no next update. */
+  readonly nextUpdate: string | null;
+}
+
+const SHA256_WITH_RSA = Buffer.from("300d06092a864886f70d01010b0500", "hex");
+
+/** PEM. By hand: the library takes minutes for a list of many entries, and cannot read it. */
+export function issueLargeList({ issuer, signer, serials, number, nextUpdate }: LargeListRecipe): string {
+  const time = (text: string) => der(0x17, Buffer.from(text, "latin1"));
+  const integer = (value: number) => {
+    const bytes = Buffer.alloc(6);
+    bytes.writeUIntBE(value, 0, 6);
+    return der(0x02, bytes);
+  };
+  const commonName = der(0x30, Buffer.from("0603550403", "hex"), der(0x0c, Buffer.from(issuer)));
+  const entries = serials.map((serial) => der(0x30, integer(serial), time("260101000000Z")));
+  const numberExtension = der(0x30, Buffer.from("0603551d14", "hex"), der(0x04, integer(number)));
+  const signed = der(
+    0x30,
+    der(0x02, Buffer.from([1])),
+    SHA256_WITH_RSA,
+    der(0x30, der(0x31, commonName)),
+    time("260101000000Z"),
+    ...(nextUpdate === null ? [] : [time(nextUpdate)]),
+    ...(entries.length === 0 ? [] : [der(0x30, Buffer.concat(entries))]),
+    der(0xa0, der(0x30, numberExtension)),
+  );
+  const signature = sign("sha256", signed, signer.key);
+  const list = der(0x30, signed, SHA256_WITH_RSA, der(0x03, Buffer.from([0]), signature));
+  const body = list.toString("base64").replace(/.{64}/g, "$&\n");
+  return `-----BEGIN X509 CRL-----\n${body}\n-----END X509 CRL-----\n`;
+}
+
 export interface Presented {
   readonly ca: string;
   readonly certPem: string;
   readonly crlPem?: string;
+  readonly acceptStaleCrl?: boolean;
   readonly privateKey: KeyObject;
 }
 
 /** The verdict on a request of `choria=rip.mcollective` that presents the certificates. */
-export async function judgeCertificate({ ca, certPem, crlPem = "", privateKey }: Presented) {
-  const raw = composeV1Request(
+export async function judgeCertificate({ ca, crlPem = "", acceptStaleCrl = false, ...presented }: Presented) {
+  const trust = createTrust(makeTrustSettings({ v1: { caPem: ca, crlPem, acceptStaleCrl } }));
+  const verdict = await validate(requestOf(presented), "request", trust, VECTOR_NOW_MS);
+  return verdict.ok ? { code: "ok", detail: "" } : verdict.rejection;
+}
+
+/** A request of `choria=rip.mcollective` at VECTOR_NOW_MS. */
+export function requestOf({ certPem, privateKey }: Pick<Presented, "certPem" | "privateKey">): Buffer {
+  return composeV1Request(
     {
       requestId: "0123456789abcdef0123456789abcdef",
       sender: "shell.example.net",
@@ -112,7 +168,4 @@ export async function judgeCertificate({ ca, certPem, crlPem = "", privateKey }:
     },
     { certPem, privateKey },
   );
-  const trust = createTrust(makeTrustSettings({ v1: { caPem: ca, crlPem } }));
-  const verdict = await validate(raw, "request", trust, VECTOR_NOW_MS);
-  return verdict.ok ? { code: "ok", detail: "" } : verdict.rejection;
 }

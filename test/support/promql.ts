@@ -18,7 +18,16 @@ export interface Query {
 const GROUPING = /\b(?:by|without|on|ignoring)\s*\(([^)]*)\)/g;
 const NAME = /([A-Za-z_][A-Za-z0-9_:]*)\s*(\(|\{([^}]*)\})?\s*(\[[^\]]*\])?/g;
 const OPERATORS = new Set(["and", "or", "unless", "offset", "bool"]);
-const KNOWN_FUNCTIONS = new Set(["sum", "max", "min", "rate", "increase", "histogram_quantile", "label_values"]);
+const KNOWN_FUNCTIONS = new Set([
+  "sum",
+  "max",
+  "min",
+  "rate",
+  "increase",
+  "histogram_quantile",
+  "label_values",
+  "time",
+]);
 /** Labels that a scrape adds to every series. */
 const SCRAPED = ["instance"];
 

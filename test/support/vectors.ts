@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import type { V1Credential, V2Credential } from "../../shared/choria/compose.ts";
 import { type Vector, vectorSchema } from "../../shared/choria/conformance.ts";
+import { NOBODY } from "../../shared/choria/rules/deny.ts";
 import type { TrustSettings, V1TrustSettings, V2TrustSettings } from "../../shared/choria/settings.ts";
 
 const FOLDER = new URL("../fixtures/vectors/", import.meta.url);
@@ -47,6 +48,7 @@ export function makeTrustSettings(changes: TrustChanges = {}): TrustSettings {
     v1: {
       caPem: vectorFile("keys/v1-ca.pem"),
       crlPem: "",
+      acceptStaleCrl: false,
       allow: ["\\.mcollective$", "\\.choria$"],
       privileged: ["\\.privileged.mcollective$", "\\.privileged.choria$"],
       nodes: ["^[a-z0-9.-]+\\.example\\.net$"],
@@ -60,6 +62,7 @@ export function makeTrustSettings(changes: TrustChanges = {}): TrustSettings {
       delegatorsMayNameAnyCaller: false,
       ...v2,
     },
+    deny: NOBODY,
     collectives: ["mcollective"],
     ttl: { minSeconds: 1, maxSeconds: 3_600 },
     limits: { maxBytes: 1_048_576, maxDepth: 32 },

@@ -34,7 +34,10 @@ export interface StreamCounters {
 
 export interface ConnectionCounters {
   disconnects: number;
+  /** Of the disconnects that are over. */
   disconnectedMs: number;
+  /** Monotonic milliseconds since when it is down; null while it is up. */
+  downSince: number | null;
 }
 
 export interface QuarantineCounters {

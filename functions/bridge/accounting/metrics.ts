@@ -4,12 +4,14 @@ import type { MetricDefinition } from "../../../shared/telemetry/definition.ts";
 import { BRIDGE_METRICS } from "../../../shared/telemetry/metrics.ts";
 import { exposeSamples, type Sample } from "../../../shared/telemetry/registry.ts";
 import type { Bridge } from "../bridge.ts";
+import type { CredentialWatch } from "../credential-watch.ts";
+import type { StreamSource } from "../sources/stream-source.ts";
 import type { ConnectionCounters, IngestCounters, StreamCounters, Tally } from "./counters.ts";
 
 const METRICS = BRIDGE_METRICS;
 
-/** A metric and how its value is read for one ingest, stream, lane or connection. */
-type Reading<T> = readonly (readonly [definition: MetricDefinition, read: (entry: T) => number])[];
+/** A metric and how its value is read for one ingest, stream, lane, source or connection; what is not known is not shown. */
+type Reading<T> = readonly (readonly [definition: MetricDefinition, read: (entry: T) => number | null])[];
 type Tallies<T> = readonly (readonly [definition: MetricDefinition, read: (entry: T) => Tally])[];
 
 const INGESTS: Reading<IngestCounters> = [
@@ -37,20 +39,35 @@ const LANES: Reading<Lane> = [
   [METRICS.inFlight, ({ inFlight }) => inFlight],
   [METRICS.suspended, ({ suspended }) => (suspended ? 1 : 0)],
 ];
-const CONNECTIONS: Reading<ConnectionCounters> = [
+const SOURCES: Reading<StreamSource> = [
+  [METRICS.sourcePending, ({ pending }) => pending],
+  [METRICS.sourceHeld, ({ held }) => held],
+  [METRICS.sourceExpired, ({ expired }) => expired],
+  [METRICS.sourceRedelivered, ({ redelivered }) => redelivered],
+  [METRICS.sourceReturned, ({ returned }) => returned],
+];
+/** An outage counts while it lasts: an alert must not wait for its end. */
+const connectionReadings = (now: () => number): Reading<ConnectionCounters> => [
   [METRICS.disconnects, ({ disconnects }) => disconnects],
-  [METRICS.disconnectedSeconds, ({ disconnectedMs }) => disconnectedMs / 1_000],
+  [
+    METRICS.disconnectedSeconds,
+    ({ disconnectedMs, downSince }) => (disconnectedMs + (downSince === null ? 0 : now() - downSince)) / 1_000,
+  ],
 ];
 
-/** Registers every number of a running bridge, except its latency, which is observed as it happens. */
-export function exposeBridge(registry: Registry, bridge: Bridge): void {
+/**
+ * Registers every number of a running bridge, except what is observed as it happens. `now`: the bridge's monotonic clock in
+ * milliseconds.
+ */
+export function exposeBridge(registry: Registry, bridge: Bridge, now: () => number): void {
   const { ingests, streams, connections, quarantine } = bridge.counters;
   expose(registry, ingests, INGESTS);
   exposeTallies(registry, ingests, INGEST_TALLIES);
   expose(registry, streams, STREAMS);
   exposeTallies(registry, streams, STREAM_TALLIES);
   expose(registry, bridge.lanes, LANES);
-  expose(registry, connections, CONNECTIONS);
+  expose(registry, bridge.sources, SOURCES);
+  expose(registry, connections, connectionReadings(now));
   exposeSamples(registry, METRICS.validating, () => [{ labels: [], value: bridge.validating }]);
   exposeSamples(registry, METRICS.quarantined, () => [{ labels: [], value: quarantine.stored }]);
   exposeSamples(registry, METRICS.quarantineDropped, () => [{ labels: [], value: quarantine.dropped }]);
@@ -59,7 +76,10 @@ export function exposeBridge(registry: Registry, bridge: Bridge): void {
 function expose<T>(registry: Registry, entries: ReadonlyMap<string, T>, readings: Reading<T>): void {
   for (const [definition, read] of readings) {
     exposeSamples(registry, definition, () =>
-      [...entries].map(([name, entry]): Sample => ({ labels: [name], value: read(entry) })),
+      [...entries].flatMap(([name, entry]): Sample[] => {
+        const value = read(entry);
+        return value === null ? [] : [{ labels: [name], value }];
+      }),
     );
   }
 }
@@ -75,4 +95,11 @@ function exposeTallies<T>(registry: Registry, entries: ReadonlyMap<string, T>, t
       }
     });
   }
+}
+
+/** `wallClock`: milliseconds since 1970. */
+export function exposeCredentials(registry: Registry, watch: CredentialWatch, wallClock: () => number): void {
+  exposeSamples(registry, METRICS.credentialExpiry, () =>
+    [...watch.expiries()].map(([name, endsAtMs]) => ({ labels: [name], value: (endsAtMs - wallClock()) / 1_000 })),
+  );
 }

@@ -25,6 +25,10 @@ export interface Quarantined {
   readonly bytes: number;
   readonly truncated: boolean;
   readonly body: Uint8Array;
+  /** What it came with. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Some of the headers are missing: too much of them, or a token. */
+  readonly headersCut: boolean;
 }
 
 export function readQuarantined(message: StoredMessage): Quarantined {
@@ -40,7 +44,17 @@ export function readQuarantined(message: StoredMessage): Quarantined {
     bytes: whole === null ? message.data.length : Number(whole),
     truncated: message.header(QUARANTINE_HEADERS.digest) !== null,
     body: message.data,
+    headers: message
+      .headers()
+      .filter(([name]) => name === QUARANTINE_HEADERS.header)
+      .map(([, line]) => headerOf(line)),
+    headersCut: message.header(QUARANTINE_HEADERS.headersCut) !== null,
   };
+}
+
+function headerOf(line: string): readonly [name: string, value: string] {
+  const colon = line.indexOf(":");
+  return [line.slice(0, colon), line.slice(colon + 1).trim()];
 }
 
 export type ReplayResult =
@@ -67,12 +81,18 @@ export async function replay(entry: Quarantined, context: ReplayContext): Promis
   const ingest = Object.hasOwn(context.config.ingest, entry.ingest) ? context.config.ingest[entry.ingest] : undefined;
   if (entry.truncated) return { type: "unusable", reason: "only the beginning of the message was kept" };
   if (ingest === undefined) return { type: "unusable", reason: `ingest "${entry.ingest}" is not in the configuration` };
+  if (ingest.kind === "submission" && entry.headersCut) {
+    return {
+      type: "unusable",
+      reason: "its token is not kept, or its headers were too large: it has to be submitted again",
+    };
+  }
   const { subject: arrivedOn, body: data, sequence } = entry;
   const receivedAtMs = entry.receivedAt.getTime();
   const wire = {
     subject: arrivedOn,
     data,
-    headers: () => [],
+    headers: () => entry.headers,
     arrivalId: `${entry.ingest}.${receivedAtMs}.${sequence}`,
   };
   const verdict = await judge(wire, ingest.kind, context.trust, { receivedAtMs, nowMs: context.nowMs });

@@ -3,6 +3,7 @@ import type { Config } from "../../../shared/config/schema.ts";
 import { sizeText } from "../../../shared/config/units.ts";
 import { clockOffset } from "../../../shared/jetstream/clock-offset.ts";
 import type { Connection } from "../../../shared/jetstream/connect.ts";
+import { ConnectError } from "../../../shared/jetstream/connect-error.ts";
 import { checkFeatures, featureNeeds, losesSpentMessages } from "../../../shared/jetstream/features.ts";
 import { type AccountUse, accountUse, type ServerFacts, serverFacts } from "../../../shared/jetstream/server-facts.ts";
 import type { ConnectionSettings } from "../../../shared/jetstream/spec.ts";
@@ -10,10 +11,13 @@ import type { CommandConnections } from "../command-connections.ts";
 import type { OpenConfig } from "../config-file.ts";
 import { countText, safeText, spanText } from "../text.ts";
 import { examined, fail, type Line, ok, warn } from "./line.ts";
+import { tokenLines } from "./token.ts";
 
 export interface ConnectionFinding {
   readonly name: string;
   readonly lines: readonly Line[];
+  /** A server let it in. */
+  readonly reachable: boolean;
   /** Its streams can be examined. */
   readonly usable: boolean;
 }
@@ -34,20 +38,20 @@ export async function examineConnection(
   try {
     connection = await connections.open(name);
   } catch (error) {
-    const text = error instanceof Error ? error.message.replace(`connection "${name}" `, "") : String(error);
-    const todo = "start the server, or mend servers, tls and credentials of this connection";
-    return { name, usable: false, lines: [fail(about, `not reachable ${text}`, todo)] };
+    return { name, reachable: false, usable: false, lines: [unreachableLine(about, error)] };
   }
   const server = await serverFacts(connection);
-  const lines = [serverLine(about, server, settings)];
+  const lines = [serverLine(about, server, settings), ...(await tokenLines(about, connection, settings))];
+  const reached = { name, reachable: true };
   if (!jetStreamConnections(config).has(name)) {
-    return { name, usable: false, lines: [...lines, ok(about, "no stream is on it, so JetStream is not needed")] };
+    const unneeded = ok(about, "no stream is on it, so JetStream is not needed");
+    return { ...reached, usable: false, lines: [...lines, unneeded] };
   }
   const account = await examined(about, async () => accountLines(about, await accountUse(connection)));
   const usable = account.every(({ text }) => !text.startsWith("cannot be examined"));
-  if (!usable) return { name, usable, lines: [...lines, ...account.map(withoutJetStream)] };
+  if (!usable) return { ...reached, usable, lines: [...lines, ...account.map(withoutJetStream)] };
   return {
-    ...{ name, usable },
+    ...{ ...reached, usable },
     lines: [
       ...lines,
       ...account,
@@ -55,6 +59,12 @@ export async function examineConnection(
       ...featureLines(about, config, { name, version: server.version }),
     ],
   };
+}
+
+function unreachableLine(about: string, error: unknown): Line {
+  if (error instanceof ConnectError) return fail(about, `not reachable ${error.detail} [${error.failure}]`, error.fix);
+  const text = error instanceof Error ? error.message : String(error);
+  return fail(about, `not reachable: ${text}`, "mend servers, tls and credentials of this connection");
 }
 
 function withoutJetStream({ about, text }: Line): Line {

@@ -1,6 +1,6 @@
-import { Buffer } from "node:buffer";
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import type { Trust } from "../../../shared/choria/trust.ts";
+import { certificatesOf, credentialExpiries } from "../../../shared/jetstream/credential-expiry.ts";
 import type { ConnectionSettings } from "../../../shared/jetstream/spec.ts";
 import { safeText, spanText } from "../text.ts";
 import { fail, type Line, ok, warn } from "./line.ts";
@@ -28,32 +28,22 @@ export function credentialLines(
   return withSubstitutes(all, nowMs).map((expiring) => expiryLine(expiring, nowMs));
 }
 
-function connectionExpiries({ name, tls, credentials }: ConnectionSettings): readonly Expiring[] {
-  const about = `connection ${name}`;
-  const client = certificatesOf(tls?.cert ?? "").slice(0, 1); // the rest are intermediates, the server's business
-  const jwtEnd = credentials.type === "creds" ? jwtExpiry(credentials.creds) : undefined;
-  return [
-    ...client.map((certificate) =>
-      certificateExpiry(about, "client certificate", certificate, "issue a new one and restart; the server refuses it"),
-    ),
-    ...certificatesOf(tls?.ca ?? "").map((certificate) =>
-      certificateExpiry(about, "CA certificate", certificate, "put the CA's new certificate into the `ca` file"),
-    ),
-    ...(jwtEnd === undefined
-      ? []
-      : [
-          {
-            ...{ about, what: "user JWT in credsFile", endsAtMs: jwtEnd, hasSubstitute: false },
-            todo: "issue new credentials (nsc) and restart: the server refuses them",
-          },
-        ]),
-  ];
+/** The doctor's notice is the same for all: whoever asks wants to know of a token of an hour, too. */
+function connectionExpiries(settings: ConnectionSettings): readonly Expiring[] {
+  const about = `connection ${settings.name}`;
+  const own = credentialExpiries(settings).map(({ what, endsAtMs }) => ({
+    ...{ about, what: safeText(what), endsAtMs, hasSubstitute: false },
+    todo: `issue ${what.startsWith("client certificate") ? "a new one" : "new credentials"} and store it: the server refuses what has expired, and the file is read again at every reconnect`,
+  }));
+  const authorities = certificatesOf(settings.tls?.ca ?? "").map((certificate) => authorityExpiry(about, certificate));
+  return [...own, ...authorities];
 }
 
-function certificateExpiry(about: string, kind: string, certificate: X509Certificate, todo: string): Expiring {
+function authorityExpiry(about: string, certificate: X509Certificate): Expiring {
   const subject = safeText(certificate.subject.replaceAll("\n", ", "));
+  const todo = "put the CA's new certificate into the `ca` file";
   const endsAtMs = Date.parse(certificate.validTo);
-  return { about, what: `${kind} "${subject}"`, endsAtMs, todo, hasSubstitute: false };
+  return { about, what: `CA certificate "${subject}"`, endsAtMs, todo, hasSubstitute: false };
 }
 
 function trustExpiries({ v1 }: Trust): readonly Expiring[] {
@@ -97,22 +87,4 @@ function expiryLine(expiring: Expiring, nowMs: number): Line {
   }
   const text = `${what} is valid for ${spanText(endsAtMs - nowMs)} (${date})`;
   return endsAtMs - nowMs < SOON_MS ? warn(about, text, todo) : ok(about, text);
-}
-
-/** The configuration was checked: every block parses. */
-function certificatesOf(pem: string): readonly X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
-  return blocks.map((block) => new X509Certificate(block));
-}
-
-/** Milliseconds since 1970; null when it has no end, undefined when it cannot be read. */
-export function jwtExpiry(creds: string): number | null | undefined {
-  const jwt = /-----BEGIN NATS USER JWT-----\s*([\w-]+\.[\w-]+\.[\w-]+)/.exec(creds)?.[1];
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(jwt?.split(".")[1] ?? "", "base64url").toString("utf8"));
-    const exp = typeof claims === "object" && claims !== null && "exp" in claims ? claims.exp : 0;
-    return typeof exp === "number" && exp > 0 ? exp * 1_000 : null;
-  } catch {
-    return undefined;
-  }
 }

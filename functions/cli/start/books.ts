@@ -85,9 +85,14 @@ function growth({ before, after }: Evidence, stream: string): number | null {
   return (after.streams.get(stream)?.lastSequence ?? 0) - (before.streams.get(stream)?.lastSequence ?? 0);
 }
 
+/** A shadow feeds none. */
+function feedsStream(ingest: Config["ingest"][string] | undefined, stream: string): boolean {
+  return ingest?.enforce === true && ingest.to.includes(stream);
+}
+
 function streamTerms(evidence: Evidence, name: string): StreamTerms {
   const { config, bridge, jobs } = evidence;
-  const feeding = [...bridge.ingests].filter(([ingest]) => config.ingest[ingest]?.to.includes(name));
+  const feeding = [...bridge.ingests].filter(([ingest]) => feedsStream(config.ingest[ingest], name));
   const counters = bridge.streams.get(name);
   const overload = feeding.reduce((sum, [, ingest]) => sum + ingest.overload, 0);
   return {

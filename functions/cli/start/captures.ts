@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { Kind, Verdict } from "../../../shared/choria/message.ts";
+import { NOBODY } from "../../../shared/choria/rules/deny.ts";
 import type { TrustSettings } from "../../../shared/choria/settings.ts";
 import { createTrust } from "../../../shared/choria/trust.ts";
 import { validate } from "../../../shared/choria/validate.ts";
@@ -50,6 +51,7 @@ function captureTrust({ v1CaPem, v2Issuer }: CaptureFiles): TrustSettings {
     v1: {
       caPem: v1CaPem,
       crlPem: "",
+      acceptStaleCrl: false,
       allow: ["\\.mcollective$"],
       privileged: [],
       nodes: ["^node[0-9]+\\.fleet\\.test$"],
@@ -61,6 +63,7 @@ function captureTrust({ v1CaPem, v2Issuer }: CaptureFiles): TrustSettings {
       requireSignedReplies: true,
       delegatorsMayNameAnyCaller: false,
     },
+    deny: NOBODY,
     collectives: ["mcollective"],
     ttl: { minSeconds: 1, maxSeconds: 60 },
     limits: { maxBytes: 1_048_576, maxDepth: 32 },

@@ -1,24 +1,46 @@
-import type { Kind, Verdict } from "../message.ts";
+import { judge } from "../judge.ts";
+import type { IngestKind, Kind, MessageKind, Verdict, Wire } from "../message.ts";
 import type { Trust } from "../trust.ts";
-import { validate } from "../validate.ts";
 import { isJsonObject, type JsonObject } from "../wire/json.ts";
 import { certificateLayer, tokenLayer } from "./credentials.ts";
 import { type Layer, presentable } from "./presentable.ts";
 
 export interface Explanation {
   /** What the message was judged as. */
-  readonly kind: Kind;
+  readonly kind: MessageKind;
   /** As far as it could be decoded, the outermost first. */
   readonly layers: readonly Layer[];
   readonly verdict: Verdict;
 }
 
-/** Decodes a message layer by layer and judges it; `auto` takes the kind from the message. Never rejects. */
-export async function explain(raw: Uint8Array, kind: Kind | "auto", trust: Trust, nowMs: number): Promise<Explanation> {
-  const opened = open(raw);
+/** A message as it was recorded, away from its subscription. */
+export type Recorded = Omit<Wire, "arrivalId">;
+
+/** A recorded message of which only the bytes are known. */
+export function bareMessage(data: Uint8Array, subject = "unknown"): Recorded {
+  return { data, subject, headers: () => [] };
+}
+
+/**
+ * Decodes a message layer by layer and judges it as of `nowMs` (Unix milliseconds). `auto` is one of Choria's protocol, its
+ * kind taken from it. Never rejects.
+ */
+export async function explain(recorded: Recorded, kind: IngestKind, trust: Trust, nowMs: number): Promise<Explanation> {
+  const wire = { ...recorded, arrivalId: "recorded" };
+  const opened = open(recorded.data);
   const judgedAs = kind === "auto" ? guessKind(opened) : kind;
-  const verdict = await validate(raw, judgedAs, trust, nowMs);
-  return { kind: judgedAs, layers: layersOf(opened, trust), verdict };
+  const verdict = await judge(wire, judgedAs, trust, { receivedAtMs: nowMs, nowMs });
+  const isForeign = judgedAs === "event" || judgedAs === "submission" || judgedAs === "raw";
+  return { kind: judgedAs, layers: isForeign ? foreignLayers(wire, trust) : layersOf(opened, trust), verdict };
+}
+
+/** What carries no layers of Choria's protocol: its headers are all there is beside it. */
+function foreignLayers({ data, subject, headers }: Recorded, trust: Trust): readonly Layer[] {
+  const given = headers();
+  const token = given.find(([name]) => name.toLowerCase() === "choria-token")?.[1];
+  const facts = { subject, bytes: data.byteLength, headers: given.map(([name]) => name) };
+  const layers = [{ name: "message" as const, facts: presentable(facts) }, tokenLayer("token", token?.trim(), trust)];
+  return layers.filter((layer) => layer !== null);
 }
 
 /** The layers as they came, null from the first that cannot be decoded. Unlike validation this forgives what it can. */

@@ -12,7 +12,8 @@ const TAMPERED = "Treat it as forged or damaged on the way. Look at who may publ
 /** Every rejection code in words. docs/errors.md shows this table; a test holds the two equal. */
 export const REMEDIES: Readonly<Record<RejectionCode, Remedy>> = {
   too_large: {
-    meaning: "The message is larger than `trust.limits.maxBytes`.",
+    meaning:
+      "The message is larger than `trust.limits.maxBytes` or the ingest's `accept.maxBytes`, or its headers than 4 kB.",
     remedy: "Raise the limit, or make the payload smaller (registration compression).",
   },
   bad_utf8: { meaning: "The message is not valid UTF-8.", remedy: LEGACY },
@@ -26,7 +27,8 @@ export const REMEDIES: Readonly<Record<RejectionCode, Remedy>> = {
   },
   unknown_protocol: {
     meaning: "The outer document names no Choria transport protocol.",
-    remedy: "Check the ingest's subject: lifecycle events and submissions are no Choria transports.",
+    remedy:
+      "Check the ingest's `kind`: events (`event`), submissions (`submission`) and the rest (`raw`) are no transports.",
   },
   protocol_not_enabled: {
     meaning: "The protocol version has no section in `trust`.",
@@ -40,7 +42,7 @@ export const REMEDIES: Readonly<Record<RejectionCode, Remedy>> = {
     remedy: "Check the ingest's `kind`: a subject of replies carries no requests.",
   },
   insecure_signature: {
-    meaning: "The message carries a marker instead of a signature.",
+    meaning: "The message carries a marker instead of a signature, or proves less than the ingest's `proof`.",
     remedy: "Give the node a certificate; `trust.v1.allowInsecureRegistration` lets such registrations in as unproven.",
   },
   bad_message: { meaning: "The request or reply does not follow go-choria's schema.", remedy: LEGACY },
@@ -50,8 +52,10 @@ export const REMEDIES: Readonly<Record<RejectionCode, Remedy>> = {
   },
   requestid_invalid: { meaning: "The request id is not well-formed.", remedy: LEGACY },
   sender_invalid: {
-    meaning: "The sender's name cannot be part of a NATS subject.",
-    remedy: "Give the node an identity of letters, digits, `_`, `-` and single dots.",
+    meaning:
+      "The sender's name cannot be part of a NATS subject, or the subject it is taken from cannot stand in a header.",
+    remedy:
+      "Give the node an identity of letters, digits, `_`, `-` and single dots; raw senders a subject without controls.",
   },
   agent_invalid: {
     meaning: "The agent cannot be part of a NATS subject, or a registration names another agent than `registration`.",
@@ -127,7 +131,8 @@ export const REMEDIES: Readonly<Record<RejectionCode, Remedy>> = {
   },
   token_permission: {
     meaning: "The token lacks the permission that the message needs.",
-    remedy: "Issue the token with `fleet_management` (callers) or `authentication_delegator` (AAA signers).",
+    remedy:
+      "Issue the token with `fleet_management` (callers), `authentication_delegator` (AAA signers) or `submission` (nodes).",
   },
   delegation_required: {
     meaning: "The caller may make requests only through a delegator, and none signed.",
@@ -149,12 +154,16 @@ export const REMEDIES: Readonly<Record<RejectionCode, Remedy>> = {
     meaning: "The collective is not configured, or not in the node's token.",
     remedy: "Add it to `trust.collectives`, or to the token.",
   },
-  bad_signature_encoding: { meaning: "The signature is not base64 of the right length.", remedy: LEGACY },
+  bad_signature_encoding: {
+    meaning: "The signature is not base64 (of a submission: hex) of the right length.",
+    remedy: LEGACY,
+  },
   signature_invalid: { meaning: "The signature does not fit the message and the key.", remedy: TAMPERED },
   hash_mismatch: { meaning: "The hash does not fit the reply.", remedy: TAMPERED },
   reply_unsigned: {
-    meaning: "A v2 reply carries no signature.",
-    remedy: "Turn on `plugin.security.choria.sign_replies` on the node; `requireSignedReplies: false` lets them in.",
+    meaning: "A reply carries no signature (those of v1 never do), and one is asked for.",
+    remedy:
+      "v2: turn on `plugin.security.choria.sign_replies` on the node, or write `requireSignedReplies: false`; and `proof: hash`.",
   },
   ttl_out_of_range: {
     meaning: "The ttl is outside `trust.ttl`, or below the protocol's minimum.",
@@ -178,8 +187,8 @@ export const REMEDIES: Readonly<Record<RejectionCode, Remedy>> = {
     remedy: "See what publishes on the subject; `kind: raw` takes anything.",
   },
   bad_submission: {
-    meaning: "The submission's headers contradict each other or cannot be read.",
-    remedy: "Submit with Choria Submit, or take the subject with `kind: raw`.",
+    meaning: "Half of token and signature is missing, a header comes twice, or none says who submitted it.",
+    remedy: "Submit through a node's spool, with a token where it signs; or take the subject with `kind: raw`.",
   },
   submission_unsigned: {
     meaning: "The submission carries no signature, and the ingest asks for one.",

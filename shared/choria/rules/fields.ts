@@ -22,6 +22,19 @@ export function v1CallerIdentity(caller: string): string | null {
   return V1_CALLER.exec(caller)?.[1] ?? null;
 }
 
+export type RequestKind = Exclude<Kind, "reply">;
+
+/** A registration is a request to agent `registration`, whatever its subject; what cannot be read is judged as a request. */
+export function requestKind(kind: Kind | "auto", inner: { readonly agent: string } | Refusal): RequestKind {
+  if (kind === "registration" || kind === "request") return kind;
+  return !(inner instanceof Refusal) && inner.agent === "registration" ? "registration" : "request";
+}
+
+/** Whether a text that nothing else bounds can stand in a header: 1 to 1,024 characters, none of them a control. */
+export function isHeaderSafe(text: string): boolean {
+  return text !== "" && text.length <= MAX_CALLER_CHARACTERS && !CONTROL.test(text) && text.isWellFormed();
+}
+
 /** Checks 9 and 10: values that end up in headers, subjects and file names. */
 export function namesRefusal(inner: Inner, protocol: Protocol, kind: Kind): Refusal | null {
   const { requestId, sender, agent } = inner;

@@ -17,6 +17,13 @@ export function isChained(claims: Claims): boolean {
   return claims.issuer.startsWith(CHAINED_PREFIX);
 }
 
+/** Who issued a chained token, by its `iss`: the id of the issuer's own token, and its key in lower hex. Null for others. */
+export function chainIssuer(issuer: string): { readonly id: string; readonly hex: string } | null {
+  if (!issuer.startsWith(CHAINED_PREFIX)) return null;
+  const [id, hex, ...more] = issuer.slice(CHAINED_PREFIX.length).split(".");
+  return !id || !hex || more.length > 0 ? null : { id, hex: hex.toLowerCase() };
+}
+
 interface ChainParts {
   readonly issuerId: string;
   readonly issuerKey: TrustedKey;
@@ -45,13 +52,13 @@ function chainParts(claims: Claims): ChainParts | string {
   if (claims.publicKey === null || claims.expiresAt === null) return "public_key or exp is missing";
   if (claims.issuerExpiresAt === null) return "issexp is missing";
   if (ksuidSeconds(id) !== Math.floor(issuedAt)) return "jti is no ksuid of the second in iat";
-  const [issuerId, issuerHex, ...moreIssuer] = claims.issuer.slice(CHAINED_PREFIX.length).split(".");
+  const issuer = chainIssuer(claims.issuer);
   const [organisationSignature, issuerSignature, ...moreChain] = trustChain.split(".");
-  if (!issuerId || !issuerHex || moreIssuer.length > 0) return "iss is not C-<id>.<key>";
+  if (issuer === null) return "iss is not C-<id>.<key>";
   if (!organisationSignature || !issuerSignature || moreChain.length > 0) return "tcs is not <signature>.<signature>";
-  const issuerKey = ed25519Key(issuerHex);
+  const issuerKey = ed25519Key(issuer.hex);
   if (issuerKey === null) return "iss holds no ed25519 key";
-  return { issuerId, issuerKey, organisationSignature, issuerSignature, tokenId: id };
+  return { issuerId: issuer.id, issuerKey, organisationSignature, issuerSignature, tokenId: id };
 }
 
 function isSigned(text: string, signatureHex: string, by: TrustedKey): boolean {

@@ -1,6 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { type CredentialCache, credentialKey } from "../cache.ts";
 import { quoted, Refusal } from "../refusal.ts";
+import { type DenyList, tokenDenial } from "../rules/deny.ts";
 import { CLIENT, type Claims, readClaims, SERVER } from "./claims.ts";
 import { type ProvenToken, type TokenIssuers, verifyToken } from "./verify.ts";
 
@@ -12,7 +13,7 @@ export interface CallerCredential {
 
 export interface TokenContext {
   readonly v2: { readonly issuers: TokenIssuers; readonly proven: CredentialCache<ProvenToken> };
-  readonly trust: { readonly limits: { readonly maxDepth: number } };
+  readonly trust: { readonly limits: { readonly maxDepth: number }; readonly deny: DenyList };
   readonly nowMs: number;
 }
 
@@ -87,6 +88,10 @@ async function proveToken(text: string, purpose: string, context: TokenContext):
   }
   if (known !== undefined) return known;
   const proven = await verifyToken({ text, claims }, v2.issuers, nowMs);
-  if (!(proven instanceof Refusal)) v2.proven.set(key, proven);
+  if (proven instanceof Refusal) return proven;
+  // Here and not per message: what is denied is never remembered, and another deny list starts with an empty memory.
+  const denial = tokenDenial(claims, proven.anchor, trust.deny);
+  if (denial !== null) return denial;
+  v2.proven.set(key, proven);
   return proven;
 }

@@ -48,7 +48,12 @@ export function isJsonObject(value: unknown): value is JsonObject {
  */
 const MEASURED_FIRST_CHARACTERS = 16_384;
 
-export function readJson(text: string, fields: Shape, maxDepth: number): JsonDocument | JsonFault {
+/** `fields` may depend on what the document says of itself. */
+export function readJson(
+  text: string,
+  fields: Shape | ((root: unknown) => Shape),
+  maxDepth: number,
+): JsonDocument | JsonFault {
   if (text.length > MEASURED_FIRST_CHARACTERS && isDeeper(text, maxDepth)) return "depth";
   let root: unknown;
   try {
@@ -57,15 +62,18 @@ export function readJson(text: string, fields: Shape, maxDepth: number): JsonDoc
     return "syntax";
   }
   const scan = new Scan(text, maxDepth);
-  scan.value(fields, 0);
+  scan.value(typeof fields === "function" ? fields(root) : fields, 0);
   if (scan.tooDeep) return "depth";
   if (!isJsonObject(root)) return "not an object";
   return { root, ambiguousKey: scan.ambiguousKey, digits: scan.digits };
 }
 
+/** Keys as nearly all are, on which folding changes nothing. */
+const FOLDED = /^[a-z0-9_.:-]*$/;
+
 /** As Go's encoding/json matches keys to fields: the Kelvin sign folds to k (toLowerCase does it), the long s to s. */
 function fold(key: string): string {
-  return key.toLowerCase().replaceAll("\u017f", "s");
+  return FOLDED.test(key) ? key : key.toLowerCase().replaceAll("\u017f", "s");
 }
 
 const QUOTE = 0x22;

@@ -1,7 +1,7 @@
-import type { Protocol } from "../message.ts";
+import type { Kind, Protocol } from "../message.ts";
 import { quoted, Refusal } from "../refusal.ts";
 import { decodeBase64 } from "./base64.ts";
-import { type JsonDocument, type JsonObject, readJson, type Shape, shape } from "./json.ts";
+import { isJsonObject, type JsonDocument, type JsonObject, readJson, type Shape, shape } from "./json.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
 /** The layer with the proof. `signed` is exactly what the signature or hash covers. */
@@ -36,11 +36,47 @@ const REPLY: Readonly<Record<Protocol, Shape>> = {
   v2: shape("protocol", "reply", "hash", "signature", "sender"),
 };
 
-/** Check 5 for requests. */
-export function readSecureRequest(bytes: Uint8Array, protocol: Protocol, maxDepth: number): SecureRequest | Refusal {
-  const document = readSecure({ bytes, maxDepth, fields: REQUEST[protocol], expected: REQUEST_PROTOCOL[protocol] });
-  if (document instanceof Refusal) return document;
-  const { root, ambiguousKey } = document;
+/**
+ * Check 5 for a document of the kind. `auto`: the document's own protocol says whether it is a reply; what names neither is
+ * held to be a request, and refused.
+ */
+export function readSecure(
+  bytes: Uint8Array,
+  { protocol, kind, maxDepth }: SecureSource,
+): SecureRequest | SecureReply | Refusal {
+  const isReply = (root: unknown) => (kind === "auto" ? saysReply(root, protocol) : kind === "reply");
+  const fields = (root: unknown) => (isReply(root) ? REPLY : REQUEST)[protocol];
+  const text = decodeUtf8(bytes);
+  if (text === null) return new Refusal("bad_secure", "the secure document is not valid UTF-8");
+  const document = readJson(text, fields, maxDepth);
+  if (document === "depth") return new Refusal("too_deep", `the secure document is nested deeper than ${maxDepth}`);
+  if (typeof document === "string") return new Refusal("bad_secure", "the secure document is not a JSON object");
+  const wantsReply = isReply(document.root);
+  const refusal = protocolRefusal(
+    document.root["protocol"],
+    (wantsReply ? REPLY_PROTOCOL : REQUEST_PROTOCOL)[protocol],
+  );
+  if (refusal !== null) return refusal;
+  return wantsReply ? secureReply(document, protocol) : secureRequest(document, protocol);
+}
+
+export interface SecureSource {
+  readonly protocol: Protocol;
+  readonly kind: Kind | "auto";
+  readonly maxDepth: number;
+}
+
+function saysReply(root: unknown, protocol: Protocol): boolean {
+  return isJsonObject(root) && root["protocol"] === REPLY_PROTOCOL[protocol];
+}
+
+function protocolRefusal(protocol: unknown, expected: string): Refusal | null {
+  if (typeof protocol !== "string") return new Refusal("bad_secure", "the secure document has no protocol");
+  if (protocol === expected) return null;
+  return new Refusal("protocol_mismatch", `the secure document is ${quoted(protocol)}, expected "${expected}"`);
+}
+
+function secureRequest({ root, ambiguousKey }: JsonDocument, protocol: Protocol): SecureRequest | Refusal {
   const signed = signedBytes(root, protocol, "request");
   const { signature } = root;
   const credential = root[protocol === "v1" ? "pubcert" : "caller"];
@@ -52,11 +88,7 @@ export function readSecureRequest(bytes: Uint8Array, protocol: Protocol, maxDept
   return { signed, signature, credential, signer, ambiguousKey };
 }
 
-/** Check 5 for replies. */
-export function readSecureReply(bytes: Uint8Array, protocol: Protocol, maxDepth: number): SecureReply | Refusal {
-  const document = readSecure({ bytes, maxDepth, fields: REPLY[protocol], expected: REPLY_PROTOCOL[protocol] });
-  if (document instanceof Refusal) return document;
-  const { root, ambiguousKey } = document;
+function secureReply({ root, ambiguousKey }: JsonDocument, protocol: Protocol): SecureReply | Refusal {
   const signed = signedBytes(root, protocol, "reply");
   const { hash } = root;
   const { signature = "", sender = "" } = protocol === "v1" ? {} : root;
@@ -65,25 +97,6 @@ export function readSecureReply(bytes: Uint8Array, protocol: Protocol, maxDepth:
   if (typeof signature !== "string") return new Refusal("bad_secure", "signature is not a string");
   if (typeof sender !== "string") return new Refusal("bad_secure", "sender is not a string");
   return { signed, hash, signature, sender, ambiguousKey };
-}
-
-interface SecureSource {
-  readonly bytes: Uint8Array;
-  readonly maxDepth: number;
-  readonly fields: Shape;
-  readonly expected: string;
-}
-
-function readSecure({ bytes, maxDepth, fields, expected }: SecureSource): JsonDocument | Refusal {
-  const text = decodeUtf8(bytes);
-  if (text === null) return new Refusal("bad_secure", "the secure document is not valid UTF-8");
-  const document = readJson(text, fields, maxDepth);
-  if (document === "depth") return new Refusal("too_deep", `the secure document is nested deeper than ${maxDepth}`);
-  if (typeof document === "string") return new Refusal("bad_secure", "the secure document is not a JSON object");
-  const { protocol } = document.root;
-  if (typeof protocol !== "string") return new Refusal("bad_secure", "the secure document has no protocol");
-  if (protocol === expected) return document;
-  return new Refusal("protocol_mismatch", `the secure document is ${quoted(protocol)}, expected "${expected}"`);
 }
 
 function isFilled(value: unknown): value is string {

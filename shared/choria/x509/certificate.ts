@@ -105,7 +105,7 @@ function certificateNames(certificate: x509.X509Certificate): readonly string[] 
 }
 
 /** EdDSA has its hash built in: its own name stands for it. */
-export function hashName(algorithm: object): string {
+function hashName(algorithm: object): string {
   const { name, hash }: { name?: unknown; hash?: unknown } = algorithm;
   if (typeof hash === "object" && hash !== null && "name" in hash) return String(hash.name);
   return String(name);

@@ -7,6 +7,8 @@ import type { RevocationList } from "./revocation.ts";
 
 /** A certificate that was proven up to an anchor. */
 export interface ProvenCertificate extends Validity {
+  /** The last moment for which the revocation lists it was held against are fresh, Unix milliseconds; Infinity without any. */
+  readonly listsFreshUntilMs: number;
   readonly key: KeyObject;
   readonly names: readonly string[];
   readonly subject: string;
@@ -16,6 +18,14 @@ export interface Anchors {
   /** What each says is read once, when trust is loaded. */
   readonly certificates: ReadonlyMap<X509Certificate, CertificateFacts>;
   readonly revocationLists: readonly RevocationList[];
+  /** Whether a list past its next update goes on to count as if it were not. */
+  readonly acceptStaleLists: boolean;
+}
+
+/** Unix milliseconds. A message kept by a stream is judged by when it was stored, and by what is revoked now. */
+export interface Judged {
+  readonly nowMs: number;
+  readonly revocationMs: number;
 }
 
 /** A certificate on a path, with what was read from it. */
@@ -35,11 +45,11 @@ const MIN_RSA_BITS = 2_048;
 export function verifyCertificates(
   certificates: readonly X509Certificate[],
   anchors: Anchors,
-  nowMs: number,
+  judged: Judged,
 ): ProvenCertificate | Refusal {
   let refusal: Refusal | null = null;
   for (const path of findPaths(certificates, [...anchors.certificates.keys()])) {
-    const verdict = judgePath(path, anchors, nowMs);
+    const verdict = judgePath(path, anchors, judged);
     if (!(verdict instanceof Refusal)) return verdict;
     refusal ??= verdict;
   }
@@ -56,7 +66,7 @@ function unknownSigner(leaf: X509Certificate | undefined): Refusal {
   );
 }
 
-function judgePath(path: CertificatePath, anchors: Anchors, nowMs: number): ProvenCertificate | Refusal {
+function judgePath(path: CertificatePath, anchors: Anchors, judged: Judged): ProvenCertificate | Refusal {
   const steps = path.map((certificate) => ({
     certificate,
     facts: anchors.certificates.get(certificate) ?? certificateFacts(certificate),
@@ -67,13 +77,15 @@ function judgePath(path: CertificatePath, anchors: Anchors, nowMs: number): Prov
     return new Refusal("untrusted_cert", "a certificate on the path holds values that cannot be read");
   }
   const applicable = applicableLists(read, anchors.revocationLists);
+  const freshUntilMs = anchors.acceptStaleLists ? Number.POSITIVE_INFINITY : earliestUpdate(applicable);
   const refusal =
     firstRefusal(read, trustRefusal) ??
-    firstRefusal(read, (step) => validityRefusal(step.facts, nowMs)) ??
+    firstRefusal(read, (step) => validityRefusal(step.facts, judged.nowMs)) ??
     firstRefusal(read, (step) => usageRefusal(step.facts)) ??
-    revocationRefusal(applicable, nowMs);
+    revokedRefusal(applicable) ??
+    (judged.revocationMs <= freshUntilMs ? null : staleRefusal(applicable, judged.revocationMs));
   const key = refusal ?? leafKey(leaf);
-  return key instanceof Refusal ? key : proven({ leaf: leaf.facts, key }, read, applicable);
+  return key instanceof Refusal ? key : proven({ leaf: leaf.facts, key }, read, freshUntilMs);
 }
 
 /** The leaf's own trouble is named before that of its issuers. */
@@ -139,10 +151,18 @@ function applicableLists(steps: readonly Step[], lists: readonly RevocationList[
   });
 }
 
-function revocationRefusal(applicable: readonly ApplicableList[], nowMs: number): Refusal | null {
+/** NaN when a list's date is none: then no moment is fresh. */
+function earliestUpdate(applicable: readonly ApplicableList[]): number {
+  return Math.min(...applicable.map(({ list }) => list.nextUpdateMs));
+}
+
+function revokedRefusal(applicable: readonly ApplicableList[]): Refusal | null {
   const hit = applicable.find(({ list, subject }) => list.revokedSerials.has(subject.serial));
-  if (hit !== undefined) return new Refusal("cert_revoked", `${describe(hit.subject)} was revoked by its issuer`);
-  const stale = applicable.find(({ list }) => !(nowMs <= list.nextUpdateMs));
+  return hit === undefined ? null : new Refusal("cert_revoked", `${describe(hit.subject)} was revoked by its issuer`);
+}
+
+function staleRefusal(applicable: readonly ApplicableList[], revocationMs: number): Refusal | null {
+  const stale = applicable.find(({ list }) => !(revocationMs <= list.nextUpdateMs));
   if (stale === undefined) return null;
   // An attacker who can hold back a fresh list must not be able to bring back what it revokes.
   const detail = `the revocation list of "${stale.list.issuer}" was due for renewal at ${isoTime(stale.list.nextUpdateMs)}`;
@@ -166,20 +186,14 @@ interface ProvenLeaf {
   readonly key: KeyObject;
 }
 
-function proven(
-  { leaf, key }: ProvenLeaf,
-  steps: readonly Step[],
-  applicable: readonly ApplicableList[],
-): ProvenCertificate {
+function proven({ leaf, key }: ProvenLeaf, steps: readonly Step[], listsFreshUntilMs: number): ProvenCertificate {
   return {
     key,
     names: leaf.names,
     subject: leaf.subject,
     notBeforeMs: Math.max(...steps.map((step) => step.facts.notBeforeMs)),
-    expiresMs: Math.min(
-      ...steps.map((step) => step.facts.notAfterMs),
-      ...applicable.map(({ list }) => list.nextUpdateMs),
-    ),
+    expiresMs: Math.min(...steps.map((step) => step.facts.notAfterMs)),
+    listsFreshUntilMs,
   };
 }
 

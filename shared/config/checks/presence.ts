@@ -13,10 +13,10 @@ interface Presence {
 const RULES: readonly Presence[] = [
   {
     at: ["connections", "*"],
-    keys: ["user", "tokenFile", "credsFile"],
+    keys: ["choria", "user", "tokenFile", "nkeyFile", "credsFile"],
     want: "at most one",
     problem: "has several kinds of credentials, and only one can be sent",
-    fix: "keep one of user, tokenFile and credsFile",
+    fix: "keep one of choria, user, tokenFile, nkeyFile and credsFile",
   },
   {
     at: ["connections", "*"],

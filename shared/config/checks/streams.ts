@@ -5,6 +5,7 @@ import type { Finding } from "../problem.ts";
 import type { Config, IngestConfig, StreamConfig } from "../schema.ts";
 import { durationText } from "../units.ts";
 import { feedingIngests } from "./flow.ts";
+import { absentFacts } from "./kinds.ts";
 import { checkProof, provesSender } from "./proof.ts";
 import { pairs, type Scope } from "./scope.ts";
 
@@ -74,7 +75,7 @@ function checkTemplate(scope: Scope, name: string, stream: StreamConfig): Findin
   const sound = feeds.filter(([ingestName, ingest]) => checkProof(scope, ["ingest", ingestName], ingest).length === 0);
   return sound.flatMap(([ingestName, ingest]) => [
     ...checkSender(stream, template, { path, ingestName, ingest }),
-    ...checkReplyFacts(template, { path, ingestName, ingest }),
+    ...checkAbsentFacts(template, { path, ingestName, ingest }),
   ]);
 }
 
@@ -91,14 +92,13 @@ function checkSender(stream: StreamConfig, template: SubjectTemplate, { path, in
   return [{ path, value: stream.subject, problem, fix }];
 }
 
-function checkReplyFacts(template: SubjectTemplate, { path, ingestName, ingest }: Feed): Finding[] {
-  if (ingest.kind !== "reply") return [];
-  const absent = (["caller", "collective"] as const).filter((fact) => template.uses.has(fact));
+function checkAbsentFacts(template: SubjectTemplate, { path, ingestName, ingest }: Feed): Finding[] {
+  const absent = [...absentFacts(ingest.kind)].filter((fact) => template.uses.has(fact));
   return absent.map((fact) => ({
     path,
     value: template.text,
-    problem: `uses {${fact}}, which the replies of ingest "${ingestName}" do not carry`,
-    fix: `leave {${fact}} out, or give the replies a stream of their own`,
+    problem: `uses {${fact}}, which the messages of ingest "${ingestName}" (${ingest.kind}) do not carry`,
+    fix: `leave {${fact}} out, or give them a stream of their own`,
   }));
 }
 

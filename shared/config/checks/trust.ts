@@ -2,7 +2,11 @@ import type { Finding } from "../problem.ts";
 import type { TrustConfig } from "../schema.ts";
 import { durationText } from "../units.ts";
 
-export function checkTrust({ ttl }: TrustConfig): readonly Finding[] {
+export function checkTrust(trust: TrustConfig): readonly Finding[] {
+  return [...checkTtl(trust), ...checkStaleCrl(trust), ...checkDeny(trust)];
+}
+
+function checkTtl({ ttl }: TrustConfig): Finding[] {
   if (ttl.min <= ttl.max) return [];
   const path = ["trust", "ttl", "min"];
   return [
@@ -13,4 +17,37 @@ export function checkTrust({ ttl }: TrustConfig): readonly Finding[] {
       fix: `make it at most ${durationText(ttl.max)}`,
     },
   ];
+}
+
+function checkStaleCrl({ v1 }: TrustConfig): Finding[] {
+  if (v1?.acceptStaleCrl !== true || v1.crl !== undefined) return [];
+  const path = ["trust", "v1", "acceptStaleCrl"];
+  return [{ path, value: true, problem: "has no effect without trust.v1.crl", fix: "name the crl, or leave this out" }];
+}
+
+const PUBLIC_KEY = /^[0-9a-fA-F]{64}$/;
+
+/** An entry that denies nobody would be found out when it is too late. */
+function checkDeny({ deny, v2 }: TrustConfig): Finding[] {
+  const findings: Finding[] = [];
+  const add = (list: "tokens" | "publicKeys" | "identities", index: number, problem: string, fix: string) =>
+    findings.push({ path: ["trust", "deny", list, index], value: deny[list][index], problem, fix });
+  for (const list of ["tokens", "identities"] as const) {
+    for (const [index, entry] of deny[list].entries()) {
+      if (PUBLIC_KEY.test(entry)) add(list, index, "is a public key", "put it in trust.deny.publicKeys");
+    }
+  }
+  for (const [index, entry] of deny.identities.entries()) {
+    if (entry.includes("=")) add("identities", index, "is a caller, not an identity", 'write what stands after "="');
+  }
+  for (const list of ["tokens", "publicKeys"] as const) {
+    if (v2 !== undefined || deny[list].length === 0) continue;
+    add(
+      list,
+      0,
+      "denies nothing: protocol v1 has no tokens",
+      "deny identities, or revoke certificates by trust.v1.crl",
+    );
+  }
+  return findings;
 }

@@ -9,6 +9,7 @@ export class FaultyProxy {
   readonly #target: number;
   readonly #pairs = new Set<Pair>();
   #delayMs = 0;
+  #isCut = false;
 
   private constructor(server: Server, target: number) {
     this.#server = server;
@@ -41,12 +42,29 @@ export class FaultyProxy {
     return this.#pairs.size;
   }
 
+  /** Closes every connection and takes no other until `mend`. */
+  cut(): void {
+    this.#isCut = true;
+    for (const { near, far } of this.#pairs) {
+      near.destroy();
+      far.destroy();
+    }
+  }
+
+  mend(): void {
+    this.#isCut = false;
+  }
+
   /** Every byte is on its way for so long, in each direction. */
   delay(delayMs: number): void {
     this.#delayMs = delayMs;
   }
 
   #accept(near: Socket): void {
+    if (this.#isCut) {
+      near.destroy();
+      return;
+    }
     const far = connect({ host: "127.0.0.1", port: this.#target, noDelay: true });
     near.setNoDelay(true);
     const pair: Pair = { near, far, swallows: false };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { type Capture, readCaptures } from "../../../shared/choria/captures.ts";
-import { explain } from "../../../shared/choria/explain/explain.ts";
+import { bareMessage, explain } from "../../../shared/choria/explain/explain.ts";
 import { createTrust } from "../../../shared/choria/trust.ts";
 import { loadTrust } from "../../../shared/config/load.ts";
 
@@ -19,7 +19,7 @@ async function judge(protocol: string, isWanted: (capture: Capture) => boolean) 
   const file = `${protocol}.yaml`;
   const trust = createTrust(loadTrust({ text: read(file), file, env: {} }, { file, read }));
   const wanted = captures(protocol).filter(isWanted);
-  return Promise.all(wanted.map(({ payload, receivedMs }) => explain(payload, "auto", trust, receivedMs)));
+  return Promise.all(wanted.map(({ payload, receivedMs }) => explain(bareMessage(payload), "auto", trust, receivedMs)));
 }
 
 for (const protocol of ["v1", "v2"]) {

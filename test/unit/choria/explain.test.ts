@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { explanationFacts, explanationText } from "../../../functions/cli/inspect-text.ts";
-import { explain } from "../../../shared/choria/explain/explain.ts";
+import { bareMessage, explain } from "../../../shared/choria/explain/explain.ts";
 import { createTrust } from "../../../shared/choria/trust.ts";
 import { makeTrustSettings, readVectors, VECTOR_NOW_MS, vectorBytes } from "../../support/vectors.ts";
 
 const trust = createTrust(makeTrustSettings());
-const explainVector = (name: string) => explain(vectorBytes(name), "auto", trust, VECTOR_NOW_MS);
+const explainVector = (name: string) => explain(bareMessage(vectorBytes(name)), "auto", trust, VECTOR_NOW_MS);
 
 test("a refused certificate is shown beside the CAs it would have to come from, with what to do", async () => {
   const text = explanationText(await explainVector("v1-wrong-ca"));
@@ -26,14 +26,16 @@ test("a token is shown by its claims", async () => {
 
 test("every vector's own kind is found in the message, as far as it says", async () => {
   for (const vector of readVectors().filter(({ expect }) => expect === "accept")) {
-    const { kind } = await explain(Buffer.from(vector.raw, "base64"), "auto", trust, VECTOR_NOW_MS);
+    const { kind } = await explain(bareMessage(Buffer.from(vector.raw, "base64")), "auto", trust, VECTOR_NOW_MS);
     assert.equal(kind, vector.kind, vector.name);
   }
 });
 
 test("whatever is wrong with a message, it is explained, without control characters", async () => {
   for (const vector of readVectors()) {
-    const text = explanationText(await explain(Buffer.from(vector.raw, "base64"), "auto", trust, VECTOR_NOW_MS));
+    const text = explanationText(
+      await explain(bareMessage(Buffer.from(vector.raw, "base64")), "auto", trust, VECTOR_NOW_MS),
+    );
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they must not be there
     assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f\u007f]/, vector.name);
   }
@@ -69,7 +71,7 @@ test("whatever stands where a text belongs, the message is explained", async () 
       const message = write({ protocol: inner, envelope: time, sender, caller, collective: sender, time });
       const secure = write({ protocol, message, signature: "AAAA", pubcert, caller, signer: sender });
       const raw = write({ protocol: inner, data: base64(secure), headers: { mc_sender: [caller, "x"] } });
-      const lines = explanationText(await explain(Buffer.from(raw), "auto", trust, VECTOR_NOW_MS));
+      const lines = explanationText(await explain(bareMessage(Buffer.from(raw)), "auto", trust, VECTOR_NOW_MS));
       assert.match(lines, /REJECTED/);
     }),
   );
@@ -85,13 +87,13 @@ test("a damaged certificate is explained, whichever byte is changed", async () =
     const pubcert = `-----BEGIN CERTIFICATE-----\n${damaged.toString("base64")}\n-----END CERTIFICATE-----\n`;
     const data = base64(JSON.stringify({ ...secure, pubcert }));
     const raw = Buffer.from(JSON.stringify({ ...transport, data }));
-    assert.equal((await explain(raw, "request", trust, VECTOR_NOW_MS)).verdict.ok, false, `byte ${at}`);
+    assert.equal((await explain(bareMessage(raw), "request", trust, VECTOR_NOW_MS)).verdict.ok, false, `byte ${at}`);
   }
 });
 
 test("a list of a hundred thousand names is cut short", async () => {
   const headers = { mc_sender: Array(100_000).fill("node") };
   const raw = Buffer.from(JSON.stringify({ protocol: "choria:transport:1", data: "", headers }));
-  const lines = explanationText(await explain(raw, "auto", trust, VECTOR_NOW_MS));
+  const lines = explanationText(await explain(bareMessage(raw), "auto", trust, VECTOR_NOW_MS));
   assert.match(lines, /node, and 99980 more/);
 });

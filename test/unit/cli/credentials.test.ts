@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { credentialLines, jwtExpiry } from "../../../functions/cli/doctor/credentials.ts";
+import { credentialLines } from "../../../functions/cli/doctor/credentials.ts";
 import { createTrust } from "../../../shared/choria/trust.ts";
 import type { ConnectionSettings } from "../../../shared/jetstream/spec.ts";
 import { caExtension, issue, issueList, makePair } from "../../support/certificates.ts";
@@ -32,11 +32,6 @@ test("a user JWT is fine, then soon to be renewed, then expired", () => {
   assert.deepEqual(levelsAt(expMs - 30 * DAY_MS, expMs), ["ok"]);
   assert.deepEqual(levelsAt(expMs - DAY_MS, expMs), ["warn"]);
   assert.deepEqual(levelsAt(expMs, expMs), ["fail"]);
-});
-
-test("a user JWT without an end, and credentials that are none, expire never", () => {
-  assert.equal(jwtExpiry(makeCreds({ sub: "U" })), null);
-  assert.equal(jwtExpiry("nothing of the kind"), undefined);
 });
 
 test("nothing of the secret part of credentials is shown", () => {

@@ -26,6 +26,10 @@ const republish = { stream: "inventory", sink: "nodes" };
 
 const streams = (changed: object, name = "inventory") => ({ streams: { inventory, nodes, [name]: changed } });
 const ingest = (changed: object) => ({ ingest: { reg: { ...reg, ...changed } } });
+/** Streams that take what nothing proves. */
+const loose = {
+  streams: { inventory: { ...inventory, allowUnprovenSender: true }, nodes: { ...nodes, allowUnprovenSender: true } },
+};
 const jobs = (changed: object) => ({ jobs: { republish: { ...republish, ...changed } } });
 const connection = (changed: object) => ({ connections: { main: { ...main, ...changed } } });
 
@@ -284,6 +288,94 @@ const CASES: readonly Case[] = [
     fix: /proof: hash/,
   },
   {
+    name: "events that are to be signed",
+    given: ingest({ kind: "event" }),
+    path: "ingest.reg.proof",
+    problem: /nobody signs events: they have no signature/,
+    fix: /proof: none/,
+  },
+  {
+    name: "raw messages that are to be signed",
+    given: ingest({ kind: "raw" }),
+    path: "ingest.reg.proof",
+    problem: /has no signature/,
+    fix: /proof: none/,
+  },
+  {
+    name: "submissions signed as a whole",
+    given: ingest({ kind: "submission" }),
+    path: "ingest.reg.proof",
+    problem: /covers its payload alone/,
+    fix: /proof: payload/,
+  },
+  {
+    name: "signed submissions where only v1 is trusted",
+    given: { trust: { v1 }, ...ingest({ kind: "submission", proof: "payload" }), jobs: {} },
+    path: "ingest.reg.proof",
+    problem: /signed with a token of v2, which is not trusted/,
+    fix: /proof: none/,
+  },
+  {
+    name: "a registration proven by its payload",
+    given: ingest({ proof: "payload" }),
+    path: "ingest.reg.proof",
+    problem: /never by a payload/,
+    fix: /proof: signature/,
+  },
+  {
+    name: "messages of any kind without proof, where trust lets none in",
+    given: { ...ingest({ kind: "auto", proof: "none" }), ...streams({ ...inventory, subject: "choria.r.{agent}" }) },
+    path: "ingest.reg.proof",
+    problem: /not let in by `trust`/,
+    fix: /allowInsecureRegistration/,
+  },
+  {
+    name: "the sender of messages of any kind in a subject, since requests are among them",
+    given: { ...ingest({ kind: "auto" }), jobs: {} },
+    path: "streams.inventory.subject",
+    problem: /nothing proves it in ingest "reg" \(auto, proof signature\)/,
+    fix: /allowUnprovenSender: true/,
+  },
+  {
+    name: "the sender of an event in a subject",
+    given: { ...ingest({ kind: "event", proof: "none" }), jobs: {} },
+    path: "streams.inventory.subject",
+    problem: /nothing proves it in ingest "reg" \(event, proof none\)/,
+    fix: /allowUnprovenSender: true/,
+  },
+  {
+    name: "the agent of raw messages in a subject",
+    given: {
+      ...ingest({ kind: "raw", proof: "none" }),
+      ...streams({ ...inventory, subject: "choria.reg.{agent}" }),
+      jobs: {},
+    },
+    path: "streams.inventory.subject",
+    problem: /uses \{agent\}, which the messages of ingest "reg" \(raw\) do not carry/,
+    fix: /leave \{agent\} out/,
+  },
+  {
+    name: "raw messages accepted by their agent",
+    given: { ...ingest({ kind: "raw", proof: "none", accept: { agents: ["x"] } }), ...loose },
+    path: "ingest.reg.accept.agents",
+    problem: /names no agent/,
+    fix: /leave it out/,
+  },
+  {
+    name: "submissions accepted by their collective",
+    given: { ...ingest({ kind: "submission", proof: "none", accept: { collectives: ["mcollective"] } }), ...loose },
+    path: "ingest.reg.accept.collectives",
+    problem: /says a collective/,
+    fix: /leave it out/,
+  },
+  {
+    name: "events accepted by their age, which counts from their arrival",
+    given: { ...ingest({ kind: "event", proof: "none", accept: { maxAge: "1m" } }), ...loose },
+    path: "ingest.reg.accept.maxAge",
+    problem: /it has no age/,
+    fix: /leave it out/,
+  },
+  {
     name: "a template with an unknown placeholder",
     given: streams({ ...inventory, subject: "choria.{node}" }),
     path: "streams.inventory.subject",
@@ -319,7 +411,7 @@ const CASES: readonly Case[] = [
     name: "the caller of a reply in a subject",
     given: { ...ingest({ kind: "reply" }), ...streams({ ...inventory, subject: "choria.reg.{caller}" }) },
     path: "streams.inventory.subject",
-    problem: /uses \{caller\}, which the replies of ingest "reg" do not carry/,
+    problem: /uses \{caller\}, which the messages of ingest "reg" \(reply\) do not carry/,
     fix: /leave \{caller\} out/,
   },
   {
@@ -609,6 +701,16 @@ const ACCEPTED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "an unproven sender where it is allowed": {
     ...ingest({ kind: "request" }),
     streams: { inventory: { ...inventory, allowUnprovenSender: true }, nodes: { ...nodes, allowUnprovenSender: true } },
+  },
+  "the sender of a signed submission": { ...ingest({ kind: "submission", proof: "payload" }) },
+  "events, unsigned submissions and raw messages that are said to be unproven": {
+    ingest: Object.fromEntries(
+      ["event", "submission", "raw"].map((kind) => [
+        kind,
+        { connection: "main", subject: `in.${kind}`, kind, proof: "none", to: ["inventory"] },
+      ]),
+    ),
+    ...loose,
   },
   "the sender of a signed reply": { ...ingest({ kind: "reply" }) },
   "insecure registrations where they are let in": {

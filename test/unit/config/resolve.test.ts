@@ -13,10 +13,14 @@ import {
   streamSpec,
   trustSettings,
 } from "../../../shared/config/resolve.ts";
+import { makeClientToken } from "../../support/choria-token.ts";
 import { makeConfigValue, parseValue, problemsOf } from "../../support/config.ts";
 
 const KEYS = new URL("../../fixtures/vectors/keys/", import.meta.url);
 const vector = (name: string) => readFileSync(new URL(name, KEYS), "utf8");
+
+const NKEY = `SU${"A".repeat(56)}`;
+const CLIENT = makeClientToken();
 
 const CONTENTS: Readonly<Record<string, string>> = {
   "ca.pem": vector("v1-ca.pem"),
@@ -29,6 +33,11 @@ const CONTENTS: Readonly<Record<string, string>> = {
   "broken.pem": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
   "short.crl": "-----BEGIN X509 CRL-----\nMIIBdTBf\n-----END X509 CRL-----\n",
   empty: "",
+  nkey: `${NKEY}\n`,
+  "client.jwt": `${CLIENT.token}\n`,
+  "client.seed": `${CLIENT.seed}\n`,
+  "server.jwt": vector("v2-server.jwt"),
+  "other.seed": `${"cd".repeat(32)}\n`,
 };
 
 const files: ConfigFiles = {
@@ -62,6 +71,7 @@ for (const [given, credentials] of [
     { type: "userPassword", user: "bob", password: "hunter2" },
   ],
   [{ tokenFile: "token" }, { type: "token", token: "s3cr3t" }],
+  [{ nkeyFile: "nkey" }, { type: "nkey", seed: NKEY }],
   [{ credsFile: "bridge.creds" }, { type: "creds", creds: CONTENTS["bridge.creds"] }],
 ] as const) {
   test(`a connection with ${Object.keys(given).join(" and ") || "no secrets"} has credentials of type ${credentials.type}`, () => {
@@ -71,13 +81,41 @@ for (const [given, credentials] of [
   });
 }
 
+test("a connection to a Choria broker has the token, what signs for it, and its own place for replies", () => {
+  const choria = { tokenFile: "client.jwt", seedFile: "client.seed" };
+  const config = parseValue(makeConfigValue(connection({ choria })));
+
+  const { credentials } = connectionSettings(config, "main", files);
+
+  assert.ok(credentials.type === "signedToken");
+  assert.deepEqual([credentials.token, credentials.holder], [CLIENT.token, "choria=bridge"]);
+  assert.equal(credentials.inboxPrefix, "mcollective.reply.4d40cd838179945cad1e6c91e842ec0c");
+});
+
+test("secrets are read again on demand, and a file that is of no use then throws with its path", () => {
+  const config = parseValue(makeConfigValue(connection({ tokenFile: "token" })));
+  const contents: Record<string, string> = { token: "one" };
+  const { reread } = connectionSettings(config, "main", { file: "test.yaml", read: (path) => contents[path] ?? "" });
+
+  contents["token"] = "two";
+  assert.deepEqual(reread?.().credentials, { type: "token", token: "two" });
+  contents["token"] = "";
+
+  assert.throws(() => reread?.(), /connections\.main\.tokenFile: does not hold one line/);
+});
+
 test("TLS files are read, and absent ones are null", () => {
   const tls = { cert: "client.pem", key: "client.key" };
   const config = parseValue(makeConfigValue(connection({ tls })));
 
   const settings = connectionSettings(config, "main", files);
 
-  assert.deepEqual(settings.tls, { ca: null, cert: CONTENTS["client.pem"], key: CONTENTS["client.key"] });
+  assert.deepEqual(settings.tls, {
+    ca: null,
+    cert: CONTENTS["client.pem"],
+    key: CONTENTS["client.key"],
+    handshakeFirst: false,
+  });
 });
 
 for (const [what, given, path, problem] of [
@@ -93,6 +131,7 @@ for (const [what, given, path, problem] of [
     /private key/,
   ],
   ["an empty token", connection({ tokenFile: "empty" }), "connections.main.tokenFile", /it is empty/],
+  ["an nkey that is none", connection({ nkeyFile: "token" }), "connections.main.nkeyFile", /begins with "SU"/],
   ["credentials that are none", connection({ credsFile: "ca.pem" }), "connections.main.credsFile", /USER JWT/],
 ] as const) {
   test(`${what} is a problem that names file, path and fix`, () => {
@@ -106,6 +145,29 @@ for (const [what, given, path, problem] of [
     );
     assert.match(found[0]?.problem ?? "", problem);
     assert.match(found[0]?.fix ?? "", /name a readable file that holds/);
+  });
+}
+
+const choriaFiles = (changed: object) =>
+  connection({ choria: { tokenFile: "client.jwt", seedFile: "client.seed", ...changed } });
+
+for (const [what, given, path, problem] of [
+  ["a node's token", choriaFiles({ tokenFile: "server.jwt" }), "tokenFile", /the server token of node/],
+  ["a token that is none", choriaFiles({ tokenFile: "token" }), "tokenFile", /does not hold a token/],
+  ["another token's seed", choriaFiles({ seedFile: "other.seed" }), "seedFile", /is not the seed of/],
+  ["a missing seed", choriaFiles({ seedFile: "nope" }), "seedFile", /there is no such file/],
+] as const) {
+  test(`${what} for a Choria broker is a problem with its path and a fix`, () => {
+    const config = parseValue(makeConfigValue({ ...trust({}), ...given }));
+
+    const found = problemsOf(() => resolveFiles(config, files));
+
+    assert.deepEqual(
+      found.map((one) => one.path),
+      [`connections.main.choria.${path}`],
+    );
+    assert.match(found[0]?.problem ?? "", problem);
+    assert.notEqual(found[0]?.fix, "");
   });
 }
 

@@ -30,6 +30,17 @@ test("an error counts for half a minute after it was last reported", () => {
   assert.deepEqual(health.problems, []);
 });
 
+test("what kept a connection from coming back is no problem once it is back", () => {
+  const { health } = makeHealth();
+
+  health.disconnected("main");
+  health.failed("main", "refused", false);
+  assert.deepEqual(health.problems, ["connection main is down", "connection main: refused"]);
+  health.reconnected("main");
+
+  assert.deepEqual(health.problems, []);
+});
+
 test("a lasting error stays, whatever is reported after it", () => {
   const { health, clock } = makeHealth();
 
@@ -39,4 +50,32 @@ test("a lasting error stays, whatever is reported after it", () => {
   clock.now = 1e9;
 
   assert.deepEqual(health.problems, ["connection main: subscription denied"]);
+});
+
+test("a refused subject stays a problem until it is allowed, a refused publish also until the next reconnect", () => {
+  const { health, clock } = makeHealth();
+  const subscription = { operation: "subscription", subject: "a" } as const;
+  health.denied("main", subscription, 'may not subscribe to "a"');
+  health.denied("main", { operation: "publish", subject: "b" }, 'may not publish to "b"');
+  health.denied("other", subscription, "may not");
+  clock.now = 1e9;
+  assert.equal(health.problems.length, 3);
+
+  health.reconnected("main");
+  assert.deepEqual(health.problems, ['connection main: may not subscribe to "a"', "connection other: may not"]);
+  health.allowed("main", subscription);
+
+  assert.deepEqual([health.isDenied("main"), health.isDenied("other")], [false, true]);
+});
+
+test("a refused subject is news once, and only so many are kept", () => {
+  const { health } = makeHealth();
+  const publish = (subject: string) => health.denied("main", { operation: "publish", subject }, subject);
+
+  assert.deepEqual([publish("a"), publish("a"), publish("b")], [true, false, true]);
+  for (let i = 0; i < 1_000; i += 1) publish(`node${i}`);
+
+  assert.equal(health.problems.length, 50);
+  health.reconnected("main");
+  assert.deepEqual([health.problems.length, publish("a")], [0, true]);
 });

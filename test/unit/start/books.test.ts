@@ -74,7 +74,7 @@ test("a fleet that ended without a report leaves what it sent unknown", () => {
 
 test("a server that was restarted has not counted the whole run: no loss is read from it", () => {
   const evidence = makeEvidence({ delivered: 40 });
-  evidence.bridge.connections.set("ingest demo", { disconnects: 1, disconnectedMs: 3_000 });
+  evidence.bridge.connections.set("ingest demo", { disconnects: 1, disconnectedMs: 3_000, downSince: null });
 
   assert.equal(ledgerTerms(evidence).clientLoss, null);
   assert.equal(ledgerTerms(makeEvidence({ delivered: 99 })).clientLoss, -1);

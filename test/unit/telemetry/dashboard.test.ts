@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parse } from "yaml";
 import * as z from "zod";
+import { BRIDGE_METRICS } from "../../../shared/telemetry/metrics.ts";
 import { problemsOfQuery, readQuery } from "../../support/promql.ts";
 
 const docs = new URL("../../../docs/", import.meta.url);
@@ -59,6 +60,19 @@ test("every query of the dashboard names metrics and labels that exist", () => {
   );
 
   assert.deepEqual(problems, []);
+});
+
+test("every metric of the bridge is on the dashboard or in an alert", () => {
+  const asked = [...targets, ...alerts].map(({ expr }) => expr).join("\n");
+
+  const unseen = Object.values(BRIDGE_METRICS).filter(
+    ({ name }) => !new RegExp(`\\b${name}(?:_bucket)?\\b`).test(asked),
+  );
+
+  assert.deepEqual(
+    unseen.map(({ name }) => name),
+    [],
+  );
 });
 
 test("legends name labels that their query keeps", () => {

@@ -1,0 +1,366 @@
+import assert from "node:assert/strict";
+import { after, type TestContext, test } from "node:test";
+import type { NatsConnection } from "nats";
+import { TopologyError, TopologyRefusedError } from "../../shared/jetstream/topology-error.ts";
+import { bridgeConfig, REGISTRATION_SUBJECT, startTestBridge } from "../support/bridge.ts";
+import { eventually } from "../support/eventually.ts";
+import { FaultyProxy } from "../support/faults/proxy.ts";
+import { startFleet, type TestFleet } from "../support/fleet.ts";
+import { startNats } from "../support/nats.ts";
+import {
+  addSource,
+  addSourceConsumer,
+  SOURCE,
+  sourceConsumer,
+  sourceCounters,
+  sourceIngest,
+  startSkewedBridge,
+} from "../support/source.ts";
+
+/** One for all tests: making its authorities takes a second. */
+const sharedFleet = startFleet({ after });
+
+/** A server with the source stream, and one of its own for what the bridge stores, so that one can go while the other stays. */
+async function setup(t: TestContext) {
+  const [broker, storage] = await Promise.all([startNats(t), startNats(t)]);
+  const [fleet, jsm, storageJsm, client] = await Promise.all([
+    sharedFleet,
+    broker.jsm(),
+    storage.jsm(),
+    broker.connect(),
+  ]);
+  await addSource(jsm);
+  const sections = {
+    connections: { main: { servers: [broker.url] }, storage: { servers: [storage.url] } },
+    streams: { JOBS: { connection: "storage", subject: "jobs.{sender}" } },
+    quarantine: { connection: "main" },
+  };
+  const configure = (changes: Record<string, unknown> = sourceIngest()) =>
+    bridgeConfig(broker.url, fleet, { ...sections, ...changes });
+  const start = (changes?: Record<string, unknown>) => startTestBridge(t, configure(changes));
+  return { broker, storage, fleet, jsm, storageJsm, client, sections, configure, start };
+}
+
+/** Stores registrations of `count` nodes in the source, one each. */
+async function publish(client: NatsConnection, fleet: TestFleet, count: number): Promise<void> {
+  const js = client.jetstream();
+  for (let node = 0; node < count; node += 1) await js.publish(REGISTRATION_SUBJECT, await fleet.registration(node));
+}
+
+async function publishText(client: NatsConnection, texts: readonly string[]): Promise<void> {
+  for (const text of texts) await client.jetstream().publish(REGISTRATION_SUBJECT, Buffer.from(text));
+}
+
+test("what a stream kept while no bridge was there is stored, each message once, and acknowledged", async (t) => {
+  const { fleet, jsm, storageJsm, client, start } = await setup(t);
+  await publish(client, fleet, 50);
+
+  const service = await start();
+
+  await eventually(async () => {
+    const { num_pending, num_ack_pending, ack_floor } = await sourceConsumer(jsm);
+    assert.deepEqual([num_pending, num_ack_pending, ack_floor.stream_seq], [0, 0, 50]);
+  });
+  assert.equal((await storageJsm.streams.info("JOBS")).state.messages, 50);
+  assert.equal(sourceCounters(service).ingest.validated["v2/signature"], 50);
+});
+
+test("a message is acknowledged only when every stream of its ingest has confirmed it", async (t) => {
+  const { storage, fleet, jsm, client, sections, start } = await setup(t);
+  const near = { connection: "main", subject: "near.{sender}" };
+  const service = await start({
+    ...sourceIngest({}, { to: ["NEAR", "JOBS"] }),
+    streams: { ...sections.streams, NEAR: near },
+  });
+  await storage.server.kill("SIGKILL");
+
+  await publish(client, fleet, 20);
+  await eventually(() => assert.equal(sourceCounters(service, { stream: "NEAR" }).stream.stored, 20));
+  assert.equal((await sourceConsumer(jsm)).num_ack_pending, 20);
+  await storage.server.restart();
+
+  await eventually(async () => assert.equal((await sourceConsumer(jsm)).ack_floor.stream_seq, 20));
+  const { stream } = sourceCounters(service);
+  assert.deepEqual([stream.stored, stream.duplicate, stream.shed], [20, 0, {}]);
+});
+
+test("a rejected message is acknowledged only when the quarantine has confirmed its copy", async (t) => {
+  const { storage, jsm, storageJsm, client, start } = await setup(t);
+  const service = await start({ ...sourceIngest(), quarantine: { connection: "storage" } });
+  await storage.server.kill("SIGKILL");
+
+  await publishText(client, ["no json", "nor this"]);
+  await eventually(() => assert.equal(sourceCounters(service).ingest.rejected.bad_json, 2));
+  assert.equal((await sourceConsumer(jsm)).num_ack_pending, 2);
+  await storage.server.restart();
+
+  await eventually(async () => assert.equal((await sourceConsumer(jsm)).ack_floor.stream_seq, 2));
+  assert.equal((await storageJsm.streams.info("CHORIA_QUARANTINE")).state.messages, 2);
+});
+
+test("rejected messages beyond the quarantine's budget wait for it, and valid ones pass them", async (t) => {
+  const { fleet, jsm, client, start } = await setup(t);
+  await publishText(
+    client,
+    Array.from({ length: 12 }, (_, index) => `rubbish ${index}`),
+  );
+  await publish(client, fleet, 10);
+
+  const service = await start({ ...sourceIngest(), quarantine: { connection: "main", perSecond: 3 } });
+
+  await eventually(() => assert.equal(sourceCounters(service).stream.stored, 10));
+  assert.ok(sourceCounters(service).quarantine.stored < 12, "nothing waited: the test shows nothing");
+  await eventually(async () => assert.equal((await sourceConsumer(jsm)).ack_floor.stream_seq, 22));
+  assert.deepEqual(sourceCounters(service).quarantine, { stored: 12, dropped: 0 });
+});
+
+test("age and credentials are judged by when the source stored a message, not by when the bridge comes to it", async (t) => {
+  const { fleet, jsm, client } = await setup(t);
+  const core = { connection: "main", subject: "copy", kind: "registration", to: ["JOBS"] };
+  const config = bridgeConfig("nats://unused", fleet, {
+    connections: { main: { servers: [client.getServer()].map((server) => `nats://${server}`) } },
+    ingest: { ...(sourceIngest().ingest as object), core },
+  });
+  await publish(client, fleet, 10);
+
+  const bridge = await startSkewedBridge(t, config, { jsm, aheadMs: 600_000 });
+  client.publish("copy", await fleet.registration(11));
+
+  await eventually(() => assert.equal(bridge.counters.streams.get("JOBS")?.stored, 10));
+  await eventually(() => assert.deepEqual(bridge.counters.ingests.get("core")?.rejected, { ttl_expired: 1 }));
+  assert.deepEqual(bridge.counters.ingests.get("registration")?.rejected, {});
+});
+
+test("a source is asked for no more than inFlight, and nothing is shed while its streams are away", async (t) => {
+  const { storage, fleet, jsm, storageJsm, client, sections, start } = await setup(t);
+  const JOBS = { ...sections.streams.JOBS, buffer: { maxMessages: 5, maxAge: "1s" } };
+  const service = await start({ ...sourceIngest({ inFlight: 16 }), streams: { JOBS } });
+  await storage.server.kill("SIGKILL");
+
+  await publish(client, fleet, 60);
+  await eventually(() => assert.equal(sourceCounters(service).source.held, 16));
+  assert.equal((await sourceConsumer(jsm)).num_pending, 44);
+  await storage.server.restart();
+
+  await eventually(async () => assert.equal((await sourceConsumer(jsm)).ack_floor.stream_seq, 60));
+  const { stream, ingest } = sourceCounters(service);
+  assert.deepEqual([stream.shed, stream.duplicate, ingest.overload], [{}, 0, 0]);
+  assert.equal((await storageJsm.streams.info("JOBS")).state.messages, 60);
+});
+
+test("a hand that is full makes the source wait, not shed", async (t) => {
+  const { fleet, client, start } = await setup(t);
+  await publish(client, fleet, 40);
+
+  const service = await start({ ...sourceIngest(), bridge: { http: { port: 0 }, inFlight: 1 } });
+
+  await eventually(() => assert.equal(sourceCounters(service).stream.stored, 40));
+  assert.deepEqual([sourceCounters(service).ingest.overload, sourceCounters(service).source.returned], [0, 0]);
+});
+
+test("a sender's messages are stored in the order in which the source has them", async (t) => {
+  const { fleet, storageJsm, client, start } = await setup(t);
+  for (let n = 0; n < 120; n += 1) {
+    const message = await fleet.registration(n % 3, { payload: `{"n":${n}}`, protocol: n % 2 === 0 ? "v1" : "v2" });
+    await client.jetstream().publish(REGISTRATION_SUBJECT, message);
+  }
+
+  const service = await start();
+  await eventually(() => assert.equal(sourceCounters(service).stream.stored, 120));
+
+  const last = new Map<string, number>();
+  for (let seq = 1; seq <= 120; seq += 1) {
+    const { sender, data } = JSON.parse(
+      Buffer.from((await storageJsm.streams.getMessage("JOBS", { seq })).data).toString(),
+    );
+    const { n } = JSON.parse(data);
+    assert.ok(n > (last.get(sender) ?? -1), `${sender}: ${n} after ${last.get(sender)}`);
+    last.set(sender, n);
+  }
+});
+
+test("leases are kept for as long as a stream is away: nothing is handed over twice", async (t) => {
+  const { storage, fleet, jsm, client, start } = await setup(t);
+  const service = await start(sourceIngest({ ackWait: "1s" }));
+  await storage.server.kill("SIGKILL");
+  await publish(client, fleet, 10);
+  await eventually(() => assert.equal(sourceCounters(service).source.held, 10));
+
+  const awaySince = performance.now();
+  await eventually(() => assert.ok(performance.now() - awaySince > 2_500, "not away for long enough yet"));
+  const { num_redelivered, num_ack_pending } = await sourceConsumer(jsm);
+  await storage.server.restart();
+
+  await eventually(async () => assert.equal((await sourceConsumer(jsm)).ack_floor.stream_seq, 10));
+  assert.deepEqual([num_redelivered, num_ack_pending], [0, 10]);
+});
+
+for (const { when, storedDuringCut } of [
+  { when: "still in hand", storedDuringCut: false },
+  { when: "stored, and their acks were lost", storedDuringCut: true },
+]) {
+  test(`messages handed over again after the link was cut while they are ${when} are stored once`, async (t) => {
+    const { broker, fleet, jsm, storageJsm, client, sections, start } = await setup(t);
+    const proxy = await FaultyProxy.start(t, broker.server.port);
+    const service = await start({
+      ...sourceIngest({ ackWait: "1s" }, { connection: "cut" }),
+      connections: { ...sections.connections, cut: { servers: [proxy.url] } },
+      streams: { JOBS: { ...sections.streams.JOBS, maxMessages: 5 } },
+    });
+    await publish(client, fleet, 12);
+    await eventually(async () => assert.equal((await sourceConsumer(jsm)).ack_floor.stream_seq, 5));
+    await eventually(() => assert.equal(sourceCounters(service).source.held, 7));
+    const makeRoom = () => storageJsm.streams.purge("JOBS");
+
+    proxy.cut();
+    await eventually(() => assert.equal(service.bridge.readiness().ready, false));
+    if (storedDuringCut) await makeRoom();
+    const cutSince = performance.now();
+    await eventually(() => assert.ok(performance.now() - cutSince > 1_500, "leases may last still"));
+    if (storedDuringCut) await eventually(() => assert.equal(sourceCounters(service).stream.stored, 10));
+    if (storedDuringCut) await makeRoom();
+    proxy.mend();
+    await eventually(() => assert.ok(sourceCounters(service).source.redelivered >= 7, "not all came again yet"));
+    if (!storedDuringCut) await makeRoom();
+    await eventually(() => assert.ok(sourceCounters(service).stream.stored >= 10, "not stored yet"));
+    await makeRoom();
+
+    await eventually(async () => assert.equal((await sourceConsumer(jsm)).ack_floor.stream_seq, 12));
+    const { stream, ingest } = sourceCounters(service);
+    assert.deepEqual([stream.stored, stream.duplicate, ingest.received], [12, 0, 12]);
+  });
+}
+
+test("a stop gives back what cannot be stored, and another bridge gets it at once", async (t) => {
+  const { storage, fleet, jsm, client, start } = await setup(t);
+  const service = await start(sourceIngest({ ackWait: "10m" }));
+  await storage.server.kill("SIGKILL");
+  await publish(client, fleet, 15);
+  await eventually(() => assert.equal(sourceCounters(service).source.held, 15));
+
+  const { left, validating } = await service.stop(100);
+  await storage.server.restart();
+  const next = await start(sourceIngest({ ackWait: "10m" }));
+
+  await eventually(() => assert.equal(sourceCounters(next).stream.stored, 15));
+  await eventually(async () => assert.equal((await sourceConsumer(jsm)).ack_floor.stream_seq, 15));
+  const { stream, source } = sourceCounters(service);
+  assert.deepEqual([left, validating, stream.shed, source.returned], [{ JOBS: 0 }, 0, { returned: 15 }, 15]);
+});
+
+test("a message that no stream takes is settled with its copy in the quarantine", async (t) => {
+  const small = await startNats(t, { config: "max_payload: 8192" });
+  const { fleet, jsm, client, sections, start } = await setup(t);
+  const service = await start({
+    ...sourceIngest(),
+    connections: { ...sections.connections, small: { servers: [small.url] } },
+    streams: { JOBS: { connection: "small", subject: "jobs.{sender}" } },
+  });
+
+  const payload = JSON.stringify({ text: "x".repeat(20_000) });
+  await client.jetstream().publish(REGISTRATION_SUBJECT, await fleet.registration(0, { payload }));
+
+  await eventually(async () => assert.equal((await sourceConsumer(jsm)).ack_floor.stream_seq, 1));
+  const { stream, quarantine } = sourceCounters(service);
+  assert.deepEqual([stream.shed, quarantine], [{ too_large_to_store: 1 }, { stored: 1, dropped: 0 }]);
+});
+
+test("what the source let go of before the bridge came is counted", async (t) => {
+  const { fleet, jsm, client, start } = await setup(t);
+  await addSourceConsumer(jsm);
+  await publish(client, fleet, 30);
+  await jsm.streams.update(SOURCE.stream, { max_msgs: 12 });
+
+  const service = await start();
+
+  await eventually(() => assert.equal(sourceCounters(service).stream.stored, 12));
+  assert.equal(sourceCounters(service).source.expired, 18);
+});
+
+test("what the source lets go of while the bridge is behind is counted", async (t) => {
+  const { storage, fleet, jsm, client, start } = await setup(t);
+  const service = await start(sourceIngest({ inFlight: 8 }));
+  await publish(client, fleet, 8);
+  await eventually(async () => assert.equal((await sourceConsumer(jsm)).ack_floor.stream_seq, 8));
+  await storage.server.kill("SIGKILL");
+  await publish(client, fleet, 40);
+  await eventually(() => assert.equal(sourceCounters(service).source.held, 8));
+
+  await jsm.streams.update(SOURCE.stream, { max_msgs: 10 });
+  await storage.server.restart();
+
+  await eventually(() => assert.equal(sourceCounters(service).stream.stored, 26));
+  await eventually(() => assert.equal(sourceCounters(service).source.expired, 22));
+  await eventually(() => assert.equal(sourceCounters(service).source.pending, 0));
+});
+
+test("where the source holds other subjects too, nobody can tell what it let go of, and no number is given", async (t) => {
+  const { jsm, client, start } = await setup(t);
+  await jsm.streams.update(SOURCE.stream, { subjects: [REGISTRATION_SUBJECT, "something.else"] });
+  await client.jetstream().publish("something.else", Buffer.from("no json"));
+
+  const service = await start();
+
+  assert.equal(sourceCounters(service).source.expired, null);
+  const metrics = await (await fetch(`${service.telemetryUrl}/metrics`)).text();
+  assert.doesNotMatch(metrics, /^choria_bridge_source_expired_total\{/m);
+  assert.match(metrics, /^choria_bridge_source_pending\{ingest="registration"\} 0$/m);
+});
+
+test("while its consumer or its stream is gone a bridge is not ready and says why, and goes on once they are back", async (t) => {
+  const { fleet, jsm, client, start } = await setup(t);
+  const service = await start();
+  const isReady = () => assert.deepEqual(service.bridge.readiness(), { ready: true, reasons: [] });
+  const saysWhy = () =>
+    assert.match(
+      service.bridge.readiness().reasons.join(),
+      /ingest registration: nothing comes from stream REGISTRATIONS, consumer choria-bridge: /,
+    );
+  isReady();
+
+  await jsm.consumers.delete(SOURCE.stream, SOURCE.durable);
+  await eventually(saysWhy);
+  await addSourceConsumer(jsm);
+  await publish(client, fleet, 5);
+  await eventually(() => assert.equal(sourceCounters(service).stream.stored, 5));
+  isReady();
+
+  await jsm.streams.delete(SOURCE.stream);
+  await eventually(saysWhy);
+  await addSource(jsm);
+  await addSourceConsumer(jsm);
+  await publish(client, fleet, 6);
+  await eventually(() => assert.equal(sourceCounters(service).stream.stored, 11));
+  isReady();
+});
+
+test("a consumer with other settings is refused, each of them named, and so is a stream that is not there", async (t) => {
+  const { jsm, start } = await setup(t);
+  await addSourceConsumer(jsm, { ackWaitMs: 5_000 });
+
+  const differs = await start().catch((error: unknown) => error);
+  const missing = await start(sourceIngest({ stream: "NOWHERE" })).catch((error: unknown) => error);
+
+  assert.ok(differs instanceof TopologyError, String(differs));
+  assert.deepEqual(
+    differs.differences.map(({ setting }) => setting),
+    ["ack_wait"],
+  );
+  assert.ok(missing instanceof TopologyRefusedError, String(missing));
+  assert.match(missing.message, /consumer "choria-bridge" of stream "NOWHERE": stream not found/);
+});
+
+test("an unsigned message of a source has one id however often it is handed over", async (t) => {
+  const { storageJsm, client, sections, start } = await setup(t);
+  const raw = { kind: "raw", proof: "none" };
+  const JOBS = { ...sections.streams.JOBS, subject: "jobs.raw" };
+  await publishText(client, ["21.5", "21.5"]);
+
+  const service = await start({ ...sourceIngest({}, raw), streams: { JOBS } });
+  await eventually(() => assert.equal(sourceCounters(service).stream.stored, 2));
+  await service.stop(2_000);
+  const again = await start({ ...sourceIngest({ durable: "again" }, raw), streams: { JOBS } });
+
+  await eventually(() => assert.equal(sourceCounters(again).stream.duplicate, 2));
+  assert.equal((await storageJsm.streams.info("JOBS")).state.messages, 2);
+});
