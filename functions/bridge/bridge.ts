@@ -160,12 +160,13 @@ export class Bridge {
       const { wallClock, clock, instance } = this.#environment;
       let arrivals = 0;
       const wanted = { subject: settings.subject, queue: queueGroup(settings) };
-      await this.#connections.subscribe(settings.connection, wanted, ({ subject, data, headers }) => {
+      await this.#connections.subscribe(settings.connection, wanted, ({ subject, data, size, headers }) => {
         arrivals += 1;
         const [nowMs, arrivalId] = [wallClock(), `${instance}.${name}.${arrivals}`];
         ingest.receive({
           subject,
           data,
+          size,
           headers,
           arrivalId,
           receivedAtMs: nowMs,

@@ -11,7 +11,7 @@ interface Context {
 }
 
 /** A few small files: whoever has just renewed a token should not have to wait. */
-const LOOK_EVERY_MS = 5_000;
+const LOOK_EVERY_MS = 10_000;
 
 /** What a connection would show its server if it had to come back now. */
 interface Watched {

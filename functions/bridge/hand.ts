@@ -33,8 +33,9 @@ export class HandShare {
     this.#bytes = bytes;
   }
 
+  /** An empty hand takes a message of any size: one larger than all of it would wait for ever. */
   hasRoom(bytes: number): boolean {
-    return this.#messages.has(1) && this.#bytes.has(bytes);
+    return this.#messages.isAllFree || (this.#messages.has(1) && this.#bytes.has(bytes));
   }
 
   /** False when there is no room for it. */
@@ -77,8 +78,13 @@ class RoomShare {
     this.#room = room;
   }
 
+  get isAllFree(): boolean {
+    return this.#room.held === 0;
+  }
+
   has(more: number): boolean {
-    return this.#room.heldOfCommon + this.#ofCommon(more) <= this.#room.common;
+    const ofCommon = this.#ofCommon(more);
+    return ofCommon === 0 || this.#room.heldOfCommon + ofCommon <= this.#room.common;
   }
 
   change(by: number): void {

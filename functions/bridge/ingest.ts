@@ -25,6 +25,8 @@ export interface IngestSettings {
 
 /** A message as it came off the wire, before anything is known about it. */
 export interface Arrival extends Wire, Moment {
+  /** Bytes of all that is held of it: body and headers. */
+  readonly size: number;
   /** Monotonic milliseconds. */
   readonly arrivedAt: number;
   /**
@@ -96,10 +98,9 @@ export class Ingest {
   }
 
   receive(arrival: Arrival): void {
-    const bytes = arrival.data.length;
     this.#counters.received += 1;
-    this.#counters.receivedBytes += bytes;
-    if (!this.#hand.take(bytes)) {
+    this.#counters.receivedBytes += arrival.data.length;
+    if (!this.#hand.take(arrival.size)) {
       this.#counters.overload += 1;
       arrival.settled?.(false);
       return;
@@ -114,7 +115,7 @@ export class Ingest {
   }
 
   #settle({ verdict, arrival }: Judged): void {
-    this.#hand.put(arrival.data.length);
+    this.#hand.put(arrival.size);
     const refused = verdict.ok ? unacceptable(verdict.message, arrival, this.settings) : verdict.rejection;
     if (verdict.ok && refused === null) {
       count(this.#counters.validated, `${verdict.message.protocol}/${verdict.message.proof}`);

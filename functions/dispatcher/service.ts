@@ -34,7 +34,8 @@ export async function runDispatcher(options: DispatcherOptions): Promise<Dispatc
   const dispatcher = await Dispatcher.start({
     config,
     functionPrefix,
-    connect: (name) => openNamed(resolved.connections, name, "dispatcher"),
+    connect: (name) =>
+      openNamed(resolved.connections, name, "dispatcher", (problem) => log.warn({ connection: name }, problem)),
     openLambda,
     log,
     now: () => performance.now(),

@@ -3,10 +3,12 @@ import { type DenyList, denyList } from "./rules/deny.ts";
 import { isSubjectSafe } from "./rules/fields.ts";
 import { compilePattern } from "./rules/pattern.ts";
 import type { TrustSettings, V1TrustSettings, V2TrustSettings } from "./settings.ts";
+import { tokenForm } from "./token/compact.ts";
 import { ed25519Key, type TrustedKey } from "./token/key.ts";
-import type { ProvenToken, TokenIssuers } from "./token/verify.ts";
+import { anchorsOf, type ProvenToken, type TokenIssuers } from "./token/verify.ts";
 import { TrustError } from "./trust-error.ts";
 import { readAnchors, readRevocationLists } from "./x509/anchors.ts";
+import { certificateForm } from "./x509/compact.ts";
 import type { Anchors, ProvenCertificate } from "./x509/verify.ts";
 
 export interface V1Trust {
@@ -38,6 +40,9 @@ export interface Trust {
   readonly limits: TrustSettings["limits"];
 }
 
+/** Of each protocol: enough for the callers of a fleet; nodes report too seldom for any number to help. */
+const KEPT_KEYS = 1_024;
+
 /** Throws a TrustError that names the setting and what is wrong with it. */
 export function createTrust(settings: TrustSettings): Trust {
   const { v1, v2, ttl } = settings;
@@ -67,7 +72,7 @@ function createV1Trust(settings: V1TrustSettings, cacheEntries: number): V1Trust
     privileged: patterns("v1.privileged", settings.privileged),
     nodes: patterns("v1.nodes", settings.nodes),
     allowInsecureRegistration: settings.allowInsecureRegistration,
-    proven: new CredentialCache(cacheEntries),
+    proven: new CredentialCache(cacheEntries, certificateForm(KEPT_KEYS)),
   };
 }
 
@@ -83,11 +88,12 @@ function patterns(setting: string, texts: readonly string[]): readonly RegExp[] 
 }
 
 function createV2Trust(settings: V2TrustSettings, cacheEntries: number): V2Trust {
+  const issuers = tokenIssuers(settings);
   return {
-    issuers: tokenIssuers(settings),
+    issuers,
     requireSignedReplies: settings.requireSignedReplies,
     delegatorsMayNameAnyCaller: settings.delegatorsMayNameAnyCaller,
-    proven: new CredentialCache(cacheEntries),
+    proven: new CredentialCache(cacheEntries, tokenForm(anchorsOf(issuers), KEPT_KEYS)),
   };
 }
 

@@ -149,7 +149,7 @@ function nodeNameRefusal({ caller }: Inner, certificate: ProvenCertificate): Ref
 }
 
 function callerMismatch(identity: string, certificate: ProvenCertificate): Refusal {
-  const detail = `caller ${quoted(identity)} is not a name of certificate ${quoted(certificate.subject)}`;
+  const detail = `caller ${quoted(identity)} is not a name of the certificate, which are ${quoted(certificate.names.join(", "))}`;
   return new Refusal("caller_mismatch", detail);
 }
 

@@ -1,4 +1,5 @@
 import type { Msg, MsgHdrs } from "nats";
+import { messageSize } from "./message-size.ts";
 
 interface AckSubject {
   readonly stream: string;
@@ -84,6 +85,11 @@ export class Delivery {
   /** The stored body. */
   get data(): Uint8Array {
     return this.#message.data;
+  }
+
+  /** Bytes it came in: subjects, headers and body. */
+  get size(): number {
+    return messageSize(this.#message);
   }
 
   /** Where its acknowledgement goes. */

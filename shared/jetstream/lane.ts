@@ -251,13 +251,24 @@ export class Lane {
 
   /** Takes the entry out of the buffer and lets the next of its key go. */
   #release(entry: Entry): void {
-    const { key, body } = entry.message;
-    this.#messages -= 1;
-    this.#bytes -= body.length + ENTRY_OVERHEAD_BYTES;
+    const { key } = entry.message;
     const next = this.#keys.get(key)?.shift();
     if (next === undefined) this.#keys.delete(key);
     else this.#ready.push(next);
+    this.#discount(entry.message);
+  }
+
+  #discount({ body }: LaneMessage): void {
+    this.#messages -= 1;
+    this.#bytes -= body.length + ENTRY_OVERHEAD_BYTES;
     if (this.#messages === 0) this.#onEmpty?.();
+  }
+
+  /** Takes out the next of its key, as many in a row as are wanted. */
+  #takeBehind(entry: Entry, isWanted: (entry: Entry) => boolean): readonly Entry[] {
+    const behind = this.#keys.get(entry.message.key) ?? [];
+    const first = behind.findIndex((each) => !isWanted(each));
+    return behind.splice(0, first === -1 ? behind.length : first);
   }
 
   #shed(entry: Entry, reason: ShedReason): void {
@@ -289,8 +300,15 @@ export class Lane {
     const oldest = queue.peek();
     if (oldest === undefined || !isOld(oldest)) return;
     // Not only from the head: an old one that can come again stays, and must not hide others behind it.
-    const expired = queue.take((entry) => entry.message.settled === null && isOld(entry));
-    for (const entry of expired) this.#shed(entry, "buffer_expired");
+    const isExpired = (entry: Entry) => entry.message.settled === null && isOld(entry);
+    for (const entry of queue.take(isExpired)) {
+      const behind = this.#takeBehind(entry, isExpired);
+      this.#shed(entry, "buffer_expired");
+      for (const { message } of behind) {
+        this.#discount(message);
+        this.#observer.shed(message, "buffer_expired");
+      }
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { type Msg, type NatsConnection } from "nats";
+import type { Msg, NatsConnection } from "nats";
 import { newInbox } from "./inbox.ts";
 import { readPullStatus } from "./pull-status.ts";
 

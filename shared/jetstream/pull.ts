@@ -1,4 +1,4 @@
-import { type Msg, type NatsConnection, type Subscription } from "nats";
+import type { Msg, NatsConnection, Subscription } from "nats";
 import { nak } from "./acknowledge.ts";
 import { Arrival } from "./arrival.ts";
 import { Delivery } from "./delivery.ts";

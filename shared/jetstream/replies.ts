@@ -1,4 +1,4 @@
-import { type Msg, type NatsConnection, type Subscription } from "nats";
+import type { Msg, NatsConnection, Subscription } from "nats";
 import { newInbox } from "./inbox.ts";
 
 /** Called once per expected reply: with the reply, or with null when none came in time or the inbox closed. */

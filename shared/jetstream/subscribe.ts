@@ -1,8 +1,11 @@
 import type { Msg, NatsConnection, Subscription } from "nats";
+import { messageSize } from "./message-size.ts";
 
 export interface CoreMessage {
   readonly subject: string;
   readonly data: Uint8Array;
+  /** Bytes it came in: subject, headers and body. */
+  readonly size: number;
   /** Every header with its values, read when asked for. Malformed ones, on which the client throws, count as none. */
   headers(): readonly (readonly [name: string, value: string])[];
 }
@@ -88,7 +91,12 @@ export async function maySubscribe(connection: NatsConnection, subject: string):
 }
 
 function coreMessage(message: Msg): CoreMessage {
-  return { subject: message.subject, data: message.data, headers: () => headersOf(message) };
+  return {
+    subject: message.subject,
+    data: message.data,
+    size: messageSize(message),
+    headers: () => headersOf(message),
+  };
 }
 
 const NONE: readonly (readonly [string, string])[] = [];

@@ -42,7 +42,7 @@ export const BRIDGE_METRICS = {
   sourceExpired: counter(
     "source_expired_total",
     ["ingest"],
-    "Messages the source stream let go of before they were stored. Absent where it holds other subjects too.",
+    "Messages the source let go of before they were handed over; every bridge counts all. Absent where it has other subjects.",
   ),
   sourceRedelivered: counter(
     "source_redelivered_total",

@@ -29,7 +29,7 @@ for (const mode of ["v1", "v2"] as const) {
     await eventually(async () => {
       const { ready, reasons } = await bridge.readiness();
       assert.equal(ready, false);
-      assert.match(reasons, /^connection ingest choria is down$/m);
+      assert.match(reasons, /^connection ingest broker is down$/m);
     });
     const before = (await stored()).length;
     await network.broker.start();
@@ -37,8 +37,8 @@ for (const mode of ["v1", "v2"] as const) {
 
     assert.deepEqual(await bridge.readiness(), { ready: true, reasons: "ready\n" });
     const metrics = await bridge.metrics();
-    assert.match(metrics, /^choria_bridge_disconnects_total\{connection="ingest choria"\} 1$/m);
-    assert.match(metrics, /^choria_bridge_disconnected_seconds_total\{connection="ingest choria"\} 0*[1-9.]/m);
+    assert.match(metrics, /^choria_bridge_disconnects_total\{connection="ingest broker"\} 1$/m);
+    assert.match(metrics, /^choria_bridge_disconnected_seconds_total\{connection="ingest broker"\} 0*[1-9.]/m);
     const all = await stored();
     assert.equal(new Set(all).size, all.length, "something is stored twice");
   });

@@ -1,28 +1,24 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { ChoriaNetwork } from "../support/choria/network.ts";
 import { choriaBinary } from "../support/choria/program/binary.ts";
-import { BRIDGE_FLAGS, REGISTRATIONS, type Scene, startScene } from "../support/choria/scene/scene.ts";
-import { TokenAuthority } from "../support/choria/tokens.ts";
+import { documented, REGISTRATIONS, type Scene, startScene } from "../support/choria/scene/scene.ts";
 import { eventually } from "../support/eventually.ts";
 
 const binary = await choriaBinary(process.env);
 const skip = binary.ok ? false : binary.reason;
 const PATIENCE = { timeoutMs: 60_000 };
 
-async function setup(t: TestContext, flags: readonly string[]) {
+async function setup(t: TestContext, flags: string) {
   assert.ok(binary.ok);
   const scene = await startScene(t, "v2", binary.path, flags);
   await scene.network.startNode("node01.fleet.test", { provider: "file_content", compressed: false });
   return scene;
 }
 
-/** A new token for the bridge, in the file it was started with. */
-async function renewToken({ authority }: ChoriaNetwork, flags: readonly string[]): Promise<void> {
-  assert.ok(authority instanceof TokenAuthority);
-  await authority.renew("bridge", flags);
-}
+/** The documented flags, for a life of another length. */
+const livingFor = (validity: string): string => documented.flags.replace(/--validity \S+/, `--validity ${validity}`);
 
 /** Resolves once a message is stored that was not when it was called. */
 const storesAgain = async ({ jsm }: Scene) => {
@@ -34,18 +30,18 @@ const storesAgain = async ({ jsm }: Scene) => {
 test("v2: an expired token is refused at the next reconnect and named; a renewed one is used without a restart", {
   skip,
 }, async (t) => {
-  const scene = await setup(t, BRIDGE_FLAGS);
+  const scene = await setup(t, documented.flags);
   const { network, bridge } = scene;
   await storesAgain(scene);
   await network.broker.stop();
-  await renewToken(network, [...BRIDGE_FLAGS, "--validity", "1s"]);
-  const expiresAt = await expiry(`${network.folder}/pki/bridge.jwt`);
+  await network.shell(documented.renew(livingFor("1s")));
+  const expiresAt = await expiry(join(network.pki, "bridge.jwt"));
   await eventually(() => assert.ok(Date.now() > expiresAt, "the token lives on"));
   await network.broker.start();
   await eventually(() => assert.match(bridge.output.stderr, /token of choria=bridge[^\n]*expired/), PATIENCE);
   assert.equal((await bridge.readiness()).ready, false);
 
-  await renewToken(network, [...BRIDGE_FLAGS, "--validity", "1h"]);
+  await network.shell(documented.renew(livingFor("1h")));
 
   await storesAgain(scene);
   assert.equal((await bridge.readiness()).ready, true);
@@ -54,8 +50,7 @@ test("v2: an expired token is refused at the next reconnect and named; a renewed
 test("v2: a token that does not allow a subject leaves the bridge not ready, which names subject and flag and needs no restart when they are granted", {
   skip,
 }, async (t) => {
-  const at = BRIDGE_FLAGS.indexOf(REGISTRATIONS);
-  const scene = await setup(t, BRIDGE_FLAGS.toSpliced(at - 1, 2));
+  const scene = await setup(t, documented.flags.replace(`--subscribe ${REGISTRATIONS}`, ""));
   const { network, bridge } = scene;
 
   await eventually(async () => {
@@ -64,7 +59,7 @@ test("v2: a token that does not allow a subject leaves the bridge not ready, whi
     assert.match(reasons, /choria jwt client [^\n]*--subscribe 'mcollective\.broadcast\.agent\.registration'/);
   });
 
-  await renewToken(network, [...BRIDGE_FLAGS, "--validity", "1h"]);
+  await network.shell(documented.renew(livingFor("1h")));
   await storesAgain(scene);
   assert.deepEqual(await bridge.readiness(), { ready: true, reasons: "ready\n" });
 });

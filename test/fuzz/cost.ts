@@ -2,7 +2,10 @@ import { CredentialCache } from "../../shared/choria/cache.ts";
 import { composeV1Request, composeV2Request, type RequestFields, signV2 } from "../../shared/choria/compose.ts";
 import { judge } from "../../shared/choria/judge.ts";
 import type { IngestKind, Verdict } from "../../shared/choria/message.ts";
+import { tokenForm } from "../../shared/choria/token/compact.ts";
+import { anchorsOf } from "../../shared/choria/token/verify.ts";
 import type { Trust } from "../../shared/choria/trust.ts";
+import { certificateForm } from "../../shared/choria/x509/compact.ts";
 import { VECTOR_NOW_MS, v1Credential, v2Credential } from "../support/vectors.ts";
 import type { WireHeaders } from "../support/wire.ts";
 import { fuzzTrust, type Specimen } from "./specimens.ts";
@@ -22,7 +25,7 @@ export function judgeWith(trust: Trust, { data, kind, subject, headers, nowMs }:
 }
 
 /** A message may cost this many times what a valid one of its size does. */
-export const MOST_TIMES = 4;
+const MOST_TIMES = 4;
 /** Below this, what is measured is the runtime: a collection, a function compiled anew. */
 const FLOOR_MS = 0.2;
 /** First to see whether there is anything to see, then to be sure. */
@@ -99,8 +102,8 @@ function unseen(): Trust {
   const { v1, v2 } = parsed;
   return {
     ...parsed,
-    v1: v1 && { ...v1, proven: new CredentialCache(10) },
-    v2: v2 && { ...v2, proven: new CredentialCache(10) },
+    v1: v1 && { ...v1, proven: new CredentialCache(10, certificateForm(10)) },
+    v2: v2 && { ...v2, proven: new CredentialCache(10, tokenForm(anchorsOf(v2.issuers), 10)) },
   };
 }
 

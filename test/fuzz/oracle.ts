@@ -36,10 +36,11 @@ export class Oracle {
   #wrongProof({ data, signed: resigned }: Mutant, message: ValidatedMessage): string | null {
     if (message.proof === "none") return message.code === "insecure_registration" ? null : "no proof, and no opt-in";
     if (message.proof === "hash") return message.kind === "reply" ? null : "a hash proves a message that is no reply";
-    const signed = openLayers(data)?.signed ?? Buffer.alloc(0);
+    const { signed = Buffer.alloc(0), secure = {} } = openLayers(data) ?? {};
     if (this.#documents.has(hash("sha256", signed, "hex"))) return null;
     if (resigned === null || !signed.equals(resigned.bytes)) return "nobody has signed what was accepted";
-    const { identity, caller, name } = resigned.by;
+    const { identity, caller, name, credential, isKeyShared } = resigned.by;
+    if (isKeyShared && secure["pubcert"] !== credential) return null;
     const isOwn = message.kind === "request" ? message.caller === caller : message.sender === identity;
     return isOwn && identity !== null ? null : `${name} spoke as ${message.sender}, ${message.caller}`;
   }

@@ -11,21 +11,31 @@ export interface Signer {
   readonly identity: string | null;
   /** What they may name as their caller in a request; null where they may make none. */
   readonly caller: string | null;
+  /** The vectors have other certificates for the same key, trusted ones among them: only beside their own is it worth nothing. */
+  readonly isKeyShared: boolean;
 }
 
-function v1Signer(name: string, values: { isTrusted?: boolean; mayCall?: boolean } = {}): Signer {
-  const { isTrusted = true, mayCall = false } = values;
+interface V1Signer {
+  readonly isTrusted: boolean;
+  readonly mayCall: boolean;
+  readonly isKeyShared: boolean;
+}
+
+function v1Signer(name: string, values: Partial<V1Signer> = {}): Signer {
+  const { isTrusted = true, mayCall = false, isKeyShared = false } = values;
   const { certPem, privateKey } = v1Credential(name);
   const identity = /CN=([^\n,]+)/.exec(new X509Certificate(certPem).subject)?.[1] ?? "";
   const caller = isTrusted && mayCall ? `choria=${identity}` : null;
-  return { name, protocol: "v1", credential: certPem, key: privateKey, identity: isTrusted ? identity : null, caller };
+  const who = { identity: isTrusted ? identity : null, caller, isKeyShared };
+  return { name, protocol: "v1", credential: certPem, key: privateKey, ...who };
 }
 
 function v2Signer(name: string): Signer {
   const { token, privateKey } = v2Credential(name);
   const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString());
   const caller = claims.permissions?.fleet_management === true ? claims.callerid : null;
-  return { name, protocol: "v2", credential: token, key: privateKey, identity: claims.identity ?? "", caller };
+  const who = { identity: claims.identity ?? "", caller, isKeyShared: false };
+  return { name, protocol: "v2", credential: token, key: privateKey, ...who };
 }
 
 /** Those with a right to speak, and those without. */
@@ -33,7 +43,7 @@ export const SIGNERS: readonly Signer[] = [
   v1Signer("node1"),
   v1Signer("node2"),
   v1Signer("client", { mayCall: true }),
-  v1Signer("client-rogue-ca", { isTrusted: false }),
+  v1Signer("client-rogue-ca", { isTrusted: false, isKeyShared: true }),
   v1Signer("client-self-signed", { isTrusted: false }),
   v2Signer("server"),
   v2Signer("server2"),
@@ -41,7 +51,7 @@ export const SIGNERS: readonly Signer[] = [
   v2Signer("client-no-permission"),
   {
     ...{ name: "a thief of a token", protocol: "v2", credential: vectorFile("keys/v2-server.jwt").trim() },
-    ...{ key: ed25519Private("attacker"), identity: null, caller: null },
+    ...{ key: ed25519Private("attacker"), identity: null, caller: null, isKeyShared: false },
   },
 ];
 

@@ -203,6 +203,18 @@ test("under overload the reader sheds by itself and counts it", async (t) => {
   assert.ok(ingest.overload > 0);
 });
 
+test("headers count as what they take: messages of nothing else are shed too", async (t) => {
+  const { client, start } = await setup(t, { bridge: { http: { port: 0 }, inFlightBytes: "8KiB" } });
+  const service = await start();
+  const large = makeHeaders();
+  large.set("Filler", "x".repeat(6_000));
+
+  for (let i = 0; i < 100; i += 1) client.publish(REGISTRATION_SUBJECT, "", { headers: large });
+  await eventually(() => assert.equal(counters(service).ingest.received, 100));
+
+  assert.ok(counters(service).ingest.overload > 0);
+});
+
 test("messages accepted while JetStream's server is away are stored once it is back", async (t) => {
   const broker = await startNats(t);
   const storage = await startNats(t);

@@ -158,6 +158,17 @@ test("a message that could not be stored in time is shed as expired", async (t) 
   assert.equal(lane.bytes, 0);
 });
 
+test("messages of one key that could not be stored in time are all shed as expired, not one at each look", async (t) => {
+  const { lane, recorder } = await setup(t, { maxAgeMs: 300 });
+
+  const arrivedAt = performance.now();
+  for (let n = 0; n < 500; n += 1) lane.offer(makeMessage(`m${n}`, { key: "node", arrivedAt }));
+  await eventually(() => assert.ok(recorder.shed.length > 0, "not yet"));
+
+  assert.equal(recorder.shed.length, 500);
+  assert.deepEqual([lane.messages, lane.bytes], [0, 0]);
+});
+
 test("a message larger than the stream takes is shed by itself; the next of its key is stored", async (t) => {
   const { jsm, lane, recorder } = await setup(t);
   await addStream(jsm, { max_msg_size: 512 });

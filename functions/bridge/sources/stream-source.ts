@@ -157,7 +157,7 @@ export class StreamSource {
 
   #admit(): void {
     for (let next = this.#waiting.peek(); next !== undefined; next = this.#waiting.peek()) {
-      if (this.#isFull() || !this.#context.hand.hasRoom(next.delivery.data.length)) return;
+      if (this.#isFull() || !this.#context.hand.hasRoom(next.delivery.size)) return;
       this.#waiting.shift();
       this.#validating += 1;
       this.#ingest.receive(this.#arrival(next));
@@ -178,6 +178,7 @@ export class StreamSource {
     return {
       subject,
       data,
+      size: delivery.size,
       headers: () => delivery.headers(),
       // With the time, because a stream that is deleted and made again counts from 1 again.
       arrivalId: `${this.#settings.ingest}.${stream}.${streamSequence}.${timestampMs}`,

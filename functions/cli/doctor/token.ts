@@ -13,10 +13,11 @@ const MAX_DEPTH = 32;
 /** Permissions of a client token that a bridge has no use for, and what grants them. */
 const MORE_THAN_NEEDED: Readonly<Record<string, string>> = {
   fleet_management: "on unless the token is issued with --no-fleet-management",
+  signed_fleet_management: "--signed-fleet-management",
   org_admin: "--org-admin",
   system_user: "--system",
   authentication_delegator: "--auth-delegation",
-  server_provisioner: "--server-provisioner",
+  provisioner: "--server-provisioner",
 };
 
 /** What a Choria broker makes of the connection's client token, and whether the token may more than a bridge needs. */
@@ -49,7 +50,8 @@ async function accountLine(about: string, connection: Connection, holder: string
   return fail(about, text, `the fleet's messages are in account ${CHORIA_ACCOUNT}: use a token without a special user`);
 }
 
-function excessLines(about: string, token: string): readonly Line[] {
+/** One line for each permission of the token that the bridge has no use for. */
+export function excessLines(about: string, token: string): readonly Line[] {
   const claims = readClaims(token, MAX_DEPTH);
   if (claims instanceof Refusal) return [];
   return Object.entries(MORE_THAN_NEEDED)

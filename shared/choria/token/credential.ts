@@ -2,12 +2,12 @@ import type { KeyObject } from "node:crypto";
 import { type CredentialCache, credentialKey } from "../cache.ts";
 import { quoted, Refusal } from "../refusal.ts";
 import { type DenyList, tokenDenial } from "../rules/deny.ts";
-import { CLIENT, type Claims, readClaims, SERVER } from "./claims.ts";
-import { type ProvenToken, type TokenIssuers, verifyToken } from "./verify.ts";
+import { CLIENT, readClaims, SERVER } from "./claims.ts";
+import { type HolderClaims, type ProvenToken, type TokenIssuers, verifyToken } from "./verify.ts";
 
 /** Whose claims a message is held to, and the key its signature must fit (a delegator's where one signed). */
 export interface CallerCredential {
-  readonly claims: Claims;
+  readonly claims: HolderClaims;
   readonly key: KeyObject;
 }
 
@@ -72,8 +72,13 @@ function permissionRefusal(role: string, permission: string): Refusal {
 }
 
 function credentialOf({ claims }: ProvenToken, { holder }: ProvenToken): CallerCredential | Refusal {
-  if (holder !== null) return { claims, key: holder.key };
+  if (holder !== null) return { claims, key: holder };
   return new Refusal("token_no_public_key", "the token names no ed25519 public key of its holder");
+}
+
+function purposeRefusal(claims: HolderClaims, purpose: string): Refusal | null {
+  if (claims.purpose === purpose) return null;
+  return new Refusal("token_purpose", `the token's purpose is ${quoted(claims.purpose)}, needed is "${purpose}"`);
 }
 
 /** Verification is remembered per token text; its purpose is judged per message, and before any signature. */
@@ -81,12 +86,11 @@ async function proveToken(text: string, purpose: string, context: TokenContext):
   const { v2, nowMs, trust } = context;
   const key = credentialKey(text);
   const known = v2.proven.get(key, nowMs);
-  const claims = known?.claims ?? readClaims(text, trust.limits.maxDepth);
+  if (known !== undefined) return purposeRefusal(known.claims, purpose) ?? known;
+  const claims = readClaims(text, trust.limits.maxDepth);
   if (claims instanceof Refusal) return claims;
-  if (claims.purpose !== purpose) {
-    return new Refusal("token_purpose", `the token's purpose is ${quoted(claims.purpose)}, needed is "${purpose}"`);
-  }
-  if (known !== undefined) return known;
+  const refusal = purposeRefusal(claims, purpose);
+  if (refusal !== null) return refusal;
   const proven = await verifyToken({ text, claims }, v2.issuers, nowMs);
   if (proven instanceof Refusal) return proven;
   // Here and not per message: what is denied is never remembered, and another deny list starts with an empty memory.

@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import { errors, jwtVerify } from "jose";
 import type { Validity } from "../cache.ts";
 import { quoted, Refusal } from "../refusal.ts";
@@ -5,11 +6,14 @@ import { chainIssuerKey, isChained } from "./chain.ts";
 import { type Claims, SERVER } from "./claims.ts";
 import { ed25519Key, type TrustedKey } from "./key.ts";
 
+/** Who a proven token's holder is and what it may do; the rest has served its purpose. */
+export type HolderClaims = Pick<Claims, "purpose" | "callerId" | "identity" | "collectives" | "permissions">;
+
 /** A token that was proven to come from a trusted issuer and is in its time. */
 export interface ProvenToken extends Validity {
-  readonly claims: Claims;
+  readonly claims: HolderClaims;
   /** Null when the token names none, or none that is ed25519. */
-  readonly holder: TrustedKey | null;
+  readonly holder: KeyObject | null;
   /** The configured key that all of it rests on, lower hex. */
   readonly anchor: string;
 }
@@ -18,6 +22,12 @@ export interface ProvenToken extends Validity {
 export type TokenIssuers =
   | { readonly type: "issuers"; readonly byUnit: ReadonlyMap<string, TrustedKey> }
   | { readonly type: "signers"; readonly keys: readonly TrustedKey[] };
+
+/** The configured keys, lower hex. */
+export function anchorsOf(issuers: TokenIssuers): readonly string[] {
+  const keys = issuers.type === "signers" ? issuers.keys : [...issuers.byUnit.values()];
+  return keys.map(({ hex }) => hex);
+}
 
 interface UnverifiedToken {
   readonly text: string;
@@ -110,7 +120,7 @@ function proven(claims: Claims, anchor: TrustedKey): ProvenToken {
   const expiries = [claims.expiresAt, claims.issuerExpiresAt].filter((expiry) => expiry !== null);
   return {
     claims,
-    holder: claims.publicKey === null ? null : ed25519Key(claims.publicKey),
+    holder: claims.publicKey === null ? null : (ed25519Key(claims.publicKey)?.key ?? null),
     anchor: anchor.hex,
     notBeforeMs: (claims.notBefore ?? 0) * 1_000,
     expiresMs: Math.min(...expiries) * 1_000,

@@ -2,6 +2,8 @@
 import "reflect-metadata";
 import { type KeyObject, X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
+import { normalSerial } from "./der.ts";
+import { ordinaryFacts } from "./ordinary.ts";
 import { readPem } from "./pem.ts";
 
 /** What a certificate says, beyond what `node:crypto` can tell. Read only once a trusted key has signed it. */
@@ -62,15 +64,15 @@ export function readKey(certificate: X509Certificate): KeyObject | null {
   }
 }
 
-/** Lower hex without leading zeros, so that serials of certificates and revocation lists compare equal. */
-export function normalSerial(hex: string): string {
-  return hex.toLowerCase().replace(/^0+(?=.)/, "");
+/** What the certificate says; null when neither reader can read it. */
+export function certificateFacts(certificate: X509Certificate): CertificateFacts | null {
+  return ordinaryFacts(certificate.raw) ?? libraryFacts(certificate.raw);
 }
 
 /** Reads the certificate with the X.509 library; null when that library cannot. */
-export function certificateFacts(certificate: X509Certificate): CertificateFacts | null {
+export function libraryFacts(der: Buffer): CertificateFacts | null {
   try {
-    return readFacts(new x509.X509Certificate(certificate.raw));
+    return readFacts(new x509.X509Certificate(der));
   } catch {
     return null;
   }

@@ -83,3 +83,8 @@ export function timeOf(der: Buffer, element: Element): number {
   const century = element.tag === TAG.utcTime ? (year < 50 ? 2_000 : 1_900) : 0;
   return Date.UTC(century + year, month - 1, day, hour, minute, second);
 }
+
+/** Lower hex without leading zeros, so that serials of certificates and revocation lists compare equal. */
+export function normalSerial(hex: string): string {
+  return hex.toLowerCase().replace(/^0+(?=.)/, "");
+}

@@ -1,8 +1,7 @@
 import "reflect-metadata";
 import { verify, type X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
-import { normalSerial } from "./certificate.ts";
-import { childrenOf, contentOf, type Element, elementAt, objectId, TAG, timeOf, wholeOf } from "./der.ts";
+import { childrenOf, contentOf, type Element, elementAt, normalSerial, objectId, TAG, timeOf, wholeOf } from "./der.ts";
 
 /** A parsed revocation list. It counts only for certificates whose issuer's key has signed it. */
 export interface RevocationList {

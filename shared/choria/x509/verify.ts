@@ -10,8 +10,8 @@ export interface ProvenCertificate extends Validity {
   /** The last moment for which the revocation lists it was held against are fresh, Unix milliseconds; Infinity without any. */
   readonly listsFreshUntilMs: number;
   readonly key: KeyObject;
+  /** Distinct, in the certificate's order. */
   readonly names: readonly string[];
-  readonly subject: string;
 }
 
 export interface Anchors {
@@ -189,8 +189,7 @@ interface ProvenLeaf {
 function proven({ leaf, key }: ProvenLeaf, steps: readonly Step[], listsFreshUntilMs: number): ProvenCertificate {
   return {
     key,
-    names: leaf.names,
-    subject: leaf.subject,
+    names: [...new Set(leaf.names)],
     notBeforeMs: Math.max(...steps.map((step) => step.facts.notBeforeMs)),
     expiresMs: Math.min(...steps.map((step) => step.facts.notAfterMs)),
     listsFreshUntilMs,

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { freePort } from "../../../shared/nats-server/port.ts";
 import { serverNameAt } from "../../../shared/nats-server/probe.ts";
 import { type Authority, certificateAuthority, type Holder } from "./authority.ts";
@@ -9,6 +11,9 @@ import { ChoriaNode } from "./node.ts";
 import { ChoriaProcess } from "./process.ts";
 import { BROKER_NAME, brokerConf, clientConf, HOST, type Mode, type Registration } from "./settings.ts";
 import { TokenAuthority } from "./tokens.ts";
+
+const run = promisify(execFile);
+const PKI = "pki";
 
 export interface NetworkOptions {
   readonly mode: Mode;
@@ -57,7 +62,7 @@ export class ChoriaNetwork {
   ): Promise<ChoriaNetwork> {
     const folder = await mkdtemp(join(tmpdir(), `choria-bridge-${mode}-`));
     const env = await homeIn(folder);
-    const pki = join(folder, "pki");
+    const pki = join(folder, PKI);
     const choria = choriaCommand(binary, env);
     const authority = mode === "v1" ? await certificateAuthority(pki) : await TokenAuthority.make(pki, choria);
     const network = new ChoriaNetwork({ mode, folder, authority, binary, env, port: await freePort() });
@@ -90,6 +95,17 @@ export class ChoriaNetwork {
     const file = join(this.folder, `${identity}.conf`);
     await writeFile(file, clientConf(this.folder, identity, this.#port, security));
     return choriaCommand(this.#binary, this.#env)([...args, "--config", file]);
+  }
+
+  /** Where the authority's files are, `ca.pem` and in v2 `issuer.seed` among them. */
+  get pki(): string {
+    return join(this.folder, PKI);
+  }
+
+  /** Runs a shell's commands among the authority's files, with `choria` in the path. */
+  async shell(script: string): Promise<void> {
+    const path = [dirname(this.#binary), this.#env["PATH"] ?? ""].join(delimiter);
+    await run("bash", ["-euo", "pipefail", "-c", script], { cwd: this.pki, env: { ...this.#env, PATH: path } });
   }
 
   /** `connections.<name>` of a configuration, for the bridge to join as this holder. */

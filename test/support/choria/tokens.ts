@@ -1,4 +1,4 @@
-import { readFile, rename } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Authority, Certificates, type Holder } from "./authority.ts";
 import type { RunChoria } from "./command.ts";
@@ -59,13 +59,6 @@ export class TokenAuthority implements Authority {
     const tokenFile = join(this.#folder, `${name}.jwt`);
     await this.#issue(tokenFile, name, keys, [...LONG, ...flags]);
     return this.#holder(`choria=${name}`, tokenFile, keys);
-  }
-
-  /** A new token for the client's keys in the place of the old one, as an operator's cron job would put it there. */
-  async renew(name: string, flags: readonly string[]): Promise<void> {
-    const [tokenFile, draft] = [join(this.#folder, `${name}.jwt`), join(this.#folder, `${name}.new.jwt`)];
-    await this.#issue(draft, name, await readKeys(this.#folder, name), flags);
-    await rename(draft, tokenFile);
   }
 
   #issue(file: string, name: string, { publicKey }: KeyPair, flags: readonly string[]): Promise<string> {

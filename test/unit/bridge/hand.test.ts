@@ -36,6 +36,19 @@ test("an ingest that takes all it can leaves each other one its guaranteed part,
   assert.equal(fill(small, 10_000), 2);
 });
 
+test("an empty hand takes a message that is larger than all of it, and nothing beside it", () => {
+  const hand = new Hand(10, 100, 2);
+  const [first, second] = [hand.share(), hand.share()];
+
+  assert.equal(first.take(1_000), true);
+  assert.equal(first.take(1), false);
+  assert.equal(second.take(50), false, "only its own part is left to the other");
+  assert.equal(second.take(25), true);
+  first.put(1_000);
+
+  assert.equal(first.take(50), true);
+});
+
 test("what is shared belongs to whoever needs it once it is put down", () => {
   const hand = new Hand(80, 1_000_000, 2);
   const [first, second] = [hand.share(), hand.share()];

@@ -12,6 +12,7 @@ function makeLog() {
 const makeArrival = (arrivedAt: number) => ({
   subject: "a.b",
   data: new Uint8Array(),
+  size: 0,
   headers: () => [],
   arrivalId: "in.1",
   receivedAtMs: 0,

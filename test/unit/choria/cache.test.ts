@@ -1,11 +1,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { CredentialCache } from "../../../shared/choria/cache.ts";
+import fc from "fast-check";
+import { type CompactForm, CredentialCache, credentialKey } from "../../../shared/choria/cache.ts";
 import { createTrust } from "../../../shared/choria/trust.ts";
 import { validate } from "../../../shared/choria/validate.ts";
 import { makeTrustSettings, VECTOR_NOW_MS, vectorBytes, vectorFile } from "../../support/vectors.ts";
 
 const makeEntry = (name: string, notBeforeMs = 0, expiresMs = 100) => ({ name, notBeforeMs, expiresMs });
+type Entry = ReturnType<typeof makeEntry>;
+
+const AS_JSON: CompactForm<Entry> = {
+  write: (entry) => Buffer.from(JSON.stringify(entry)),
+  read: (bytes) => JSON.parse(bytes.toString()) as Entry,
+};
+
+/** A cache whose keys are those of short texts. */
+function makeCache(maxEntries: number) {
+  const cache = new CredentialCache(maxEntries, AS_JSON);
+  return {
+    get: (name: string, nowMs: number) => cache.get(credentialKey(name), nowMs),
+    set: (name: string, entry: Entry) => cache.set(credentialKey(name), entry),
+    size: () => cache.size,
+  };
+}
 
 test("an entry is used from its first moment until just before it expires", () => {
   const cases: readonly [number, boolean][] = [
@@ -15,29 +32,54 @@ test("an entry is used from its first moment until just before it expires", () =
     [20, false],
   ];
   for (const [nowMs, isUsed] of cases) {
-    const cache = new CredentialCache<ReturnType<typeof makeEntry>>(2);
+    const cache = makeCache(2);
     cache.set("a", makeEntry("a", 10, 20));
     assert.equal(cache.get("a", nowMs) !== undefined, isUsed, `at ${nowMs}`);
   }
 });
 
 test("an expired entry is forgotten when it is asked for", () => {
-  const cache = new CredentialCache<ReturnType<typeof makeEntry>>(2);
+  const cache = makeCache(2);
   cache.set("a", makeEntry("a"));
   cache.get("a", 100);
-  assert.equal(cache.size, 0);
+  assert.equal(cache.size(), 0);
 });
 
 test("the cache never outgrows its bound and forgets the least recently used", () => {
-  const cache = new CredentialCache<ReturnType<typeof makeEntry>>(2);
+  const cache = makeCache(2);
   cache.set("a", makeEntry("a"));
   cache.set("b", makeEntry("b"));
   cache.get("a", 1);
   cache.set("c", makeEntry("c"));
-  assert.equal(cache.size, 2);
+  assert.equal(cache.size(), 2);
   assert.deepEqual(
     ["a", "b", "c"].map((key) => cache.get(key, 1)?.name),
     ["a", undefined, "c"],
+  );
+});
+
+test("the cache holds what a list in order of use would hold, whatever is asked of it", () => {
+  const name = fc.integer({ min: 0, max: 30 }).map(String);
+  const step = fc.record({ isSet: fc.boolean(), name, expiresMs: fc.integer({ min: 1, max: 60 }) });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 20 }), fc.array(step, { maxLength: 200 }), (maxEntries, steps) => {
+      const cache = makeCache(maxEntries);
+      let model: Entry[] = [];
+      for (const [nowMs, { isSet, name, expiresMs }] of steps.entries()) {
+        const known = model.find((entry) => entry.name === name);
+        model = model.filter((entry) => entry !== known);
+        if (isSet) {
+          const entry = makeEntry(name, 0, nowMs + expiresMs);
+          cache.set(name, entry);
+          model = [...model, entry].slice(-maxEntries);
+        } else {
+          const valid = known !== undefined && nowMs < known.expiresMs ? known : undefined;
+          assert.deepEqual(cache.get(name, nowMs), valid);
+          if (valid !== undefined) model = [...model, valid];
+        }
+        assert.equal(cache.size(), model.length);
+      }
+    }),
   );
 });
 

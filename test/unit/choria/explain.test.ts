@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { explanationFacts, explanationText } from "../../../functions/cli/inspect-text.ts";
+import { signV2 } from "../../../shared/choria/compose.ts";
 import { bareMessage, explain } from "../../../shared/choria/explain/explain.ts";
 import { createTrust } from "../../../shared/choria/trust.ts";
-import { makeTrustSettings, readVectors, VECTOR_NOW_MS, vectorBytes } from "../../support/vectors.ts";
+import { makeTrustSettings, readVectors, VECTOR_NOW_MS, v2Credential, vectorBytes } from "../../support/vectors.ts";
 
 const trust = createTrust(makeTrustSettings());
 const explainVector = (name: string) => explain(bareMessage(vectorBytes(name)), "auto", trust, VECTOR_NOW_MS);
@@ -96,4 +97,22 @@ test("a list of a hundred thousand names is cut short", async () => {
   const raw = Buffer.from(JSON.stringify({ protocol: "choria:transport:1", data: "", headers }));
   const lines = explanationText(await explain(bareMessage(raw), "auto", trust, VECTOR_NOW_MS));
   assert.match(lines, /node, and 99980 more/);
+});
+
+test("what is no message of Choria's protocol is explained by its subject and headers, the token by its claims", async () => {
+  const { token, privateKey } = v2Credential("server");
+  const headers = [
+    ["Choria-Token", token],
+    ["Choria-Signature", signV2("x", privateKey).toString("hex")],
+  ] as const;
+  const recorded = { ...bareMessage(Buffer.from("x"), "mcollective.submission.in.audit"), headers: () => headers };
+
+  const explanation = await explain(recorded, "submission", trust, VECTOR_NOW_MS);
+
+  const text = explanationText(explanation);
+  assert.match(text, /subject +mcollective\.submission\.in\.audit/);
+  assert.match(text, /headers +Choria-Token, Choria-Signature/);
+  assert.match(text, /identity +node1\.example\.net/);
+  assert.match(text, /accepted as submission: ok\n {2}proof payload; sender node1\.example\.net is proven/);
+  assert.ok(!text.includes(token));
 });

@@ -189,6 +189,13 @@ const CASES: readonly Case[] = [
     fix: /keep one/,
   },
   {
+    name: "a client token beside a user",
+    given: connection({ choria: { tokenFile: "a", seedFile: "b" }, user: "u", passwordFile: "c" }),
+    path: "connections.main",
+    problem: /several kinds of credentials.* \(it has choria and user\)/,
+    fix: /keep one of choria, user, tokenFile, nkeyFile and credsFile/,
+  },
+  {
     name: "trust in nobody",
     given: { trust: {} },
     path: "trust",

@@ -7,7 +7,10 @@ export interface ObservedBridge extends RunningBridge {
 }
 
 /** Runs the bridge on a configuration file with `bridge.http.port: 0`; resolves once it receives. */
-export async function startBridge(t: { after(cleanUp: () => void): void }, file: string): Promise<ObservedBridge> {
+export async function startBridge(
+  t: { after(cleanUp: () => Promise<void>): void },
+  file: string,
+): Promise<ObservedBridge> {
   const bridge = await startBridgeProcess(t, file);
   return {
     ...bridge,
