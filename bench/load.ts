@@ -16,24 +16,24 @@ import type { TrustSettings } from "../shared/choria/settings.ts";
  */
 
 /** Raised whenever what a file holds changes: older files are made anew. */
-const FORMAT = 1;
+const FORMAT = 2;
 /** Signatures under way in libuv's pool. */
 const SIGNING = 64;
-const COLLECTIVE = "mcollective";
+export const COLLECTIVE = "mcollective";
 /** Where the load is sent to. */
 export const SUBJECT = `${COLLECTIVE}.broadcast.agent.registration`;
 const TTL_SECONDS = 60;
-/**
- * Size of the gzipped inventory, bytes: random ones stand for it, as nothing on the way inflates it. What a message
- * measures with it, on the wire and stored, is in the results.
- */
-const GZIPPED_BYTES = { low: 2_300, high: 2_900 };
+/** Sizes of inventories differ by so much from their mean, both ways. */
+const SPREAD = 0.12;
+/** Mean size of the gzipped inventory, bytes, that makes a message of about 4 kB on the wire. */
+export const GZIPPED_BYTES = { v1: 520, v2: 630 };
 
 const headerSchema = z.strictObject({
   format: z.literal(FORMAT),
   protocol: z.enum(["v1", "v2"]),
   count: z.number().int().positive(),
   senders: z.number().int().positive(),
+  gzippedBytes: z.number().int().positive(),
   signedAtMs: z.number().int().positive(),
 });
 
@@ -42,6 +42,8 @@ export interface LoadRequest {
   readonly count: number;
   /** Distinct nodes that the messages come from, in turn. */
   readonly senders: number;
+  /** Mean size of the gzipped inventory: random bytes stand for it, as nothing on the way inflates it. */
+  readonly gzippedBytes: number;
 }
 
 /** A file of pre-signed messages and what a receiver must know to accept them. */
@@ -55,9 +57,9 @@ export interface Load {
 
 /** The load asked for, from `folder` (`.cache/bench`) or made there, which takes some seconds per 10,000 messages. */
 export async function ensureLoad(folder: string, request: LoadRequest, log: (line: string) => void): Promise<Load> {
-  const { protocol, count, senders } = request;
+  const { protocol, count, senders, gzippedBytes } = request;
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${protocol}-${count}-${senders}.load`);
+  const file = join(folder, `${protocol}-${count}-${senders}-${gzippedBytes}.load`);
   const pki = await openPki({ folder: join(folder, "pki"), collective: COLLECTIVE, now: new Date() });
   const trust = trustOfFleet(pki, COLLECTIVE);
   const known = readHeader(file);
@@ -86,7 +88,7 @@ async function writeLoad(file: string, request: LoadRequest, signing: Signing): 
   renameSync(draft, file);
 }
 
-function makeMessage(number: number, { protocol, senders }: LoadRequest, { pki, signedAtMs }: Signing) {
+function makeMessage(number: number, { protocol, senders, gzippedBytes }: LoadRequest, { pki, signedAtMs }: Signing) {
   const identity = nodeIdentity(number % senders);
   const random = randomBytes(16);
   const fields = {
@@ -97,15 +99,17 @@ function makeMessage(number: number, { protocol, senders }: LoadRequest, { pki, 
     agent: "registration",
     ttlSeconds: TTL_SECONDS,
     timeNs: BigInt(signedAtMs) * 1_000_000n,
-    payload: inventoryPayload({ encoding: "gzip", bytes: randomBytes(gzippedBytes(number)) }),
+    payload: inventoryPayload({ encoding: "gzip", bytes: randomBytes(sizeOf(number, gzippedBytes)) }),
     replyTo: "dev.null",
     server: "nats://broker1.fleet.example:4222",
   };
   return composeReport({ protocol, identity, fields }, pki);
 }
 
-const gzippedBytes = (number: number): number =>
-  GZIPPED_BYTES.low + ((number * 37) % (GZIPPED_BYTES.high - GZIPPED_BYTES.low));
+function sizeOf(number: number, meanBytes: number): number {
+  const spread = Math.ceil(meanBytes * SPREAD);
+  return meanBytes - spread + ((number * 37) % (2 * spread));
+}
 
 function lengthOf(message: Uint8Array): Buffer {
   const length = Buffer.alloc(4);

@@ -7,7 +7,7 @@ import { readArguments } from "./arguments.ts";
 import { type FunctionsSize, measureFunctions, SHORT, WHOLE } from "./lambda/measure.ts";
 import { renderFunctions } from "./lambda/section.ts";
 import { measureLimits } from "./limits.ts";
-import { ensureLoad } from "./load.ts";
+import { ensureLoad, GZIPPED_BYTES } from "./load.ts";
 import type { Measured } from "./measure.ts";
 import { type CpuProfile, describeTimes, selfTimes, selfTimesByPackage } from "./profile.ts";
 import { bridgeSubjects, bullMqSubject, type RateSubject, workerSubjects } from "./rates.ts";
@@ -117,7 +117,8 @@ async function openRedis(): Promise<Redis> {
 async function allSubjects(): Promise<readonly RateSubject[]> {
   const bridges: RateSubject[] = [];
   for (const protocol of ["v1", "v2"] as const) {
-    const load = await ensureLoad(inProject(".cache/bench"), { protocol, count: MESSAGES, senders: SENDERS }, say);
+    const wanted = { protocol, count: MESSAGES, senders: SENDERS, gzippedBytes: GZIPPED_BYTES[protocol] };
+    const load = await ensureLoad(inProject(".cache/bench"), wanted, say);
     bridges.push(...bridgeSubjects(server.url, protocol, load));
   }
   return [...bridges, ...jobSubjects()];

@@ -65,8 +65,8 @@ async function measureBridge(task: z.output<typeof bridgeTask>, onReady: () => v
   const meter = new Meter(task.count, task.warmUp, (done) => {
     if (done % CREDIT_EVERY === 0) credit.publish("bench.credit", String(done));
   });
-  const bench = { ...task, subject: SUBJECT, subjectPrefix: `bench.${task.stream}` };
-  if (task.what === "bridge") await runBridgeBench(bench, meter);
+  const bench = { ...task, storeUrl: task.url, subject: SUBJECT, subjectPrefix: `bench.${task.stream}` };
+  if (task.what === "bridge") await runBridgeBench(bench, () => meter.count());
   else {
     const connection = await connect({ servers: task.url, name: "bench floor" });
     const target = { stream: task.stream, subjectPrefix: bench.subjectPrefix };

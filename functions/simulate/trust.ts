@@ -34,6 +34,6 @@ export function trustOfFleet(pki: SimulatedPki, collective: string): TrustSettin
     collectives: [collective],
     ttl: { minSeconds: 1, maxSeconds: 60 },
     limits: { maxBytes: 1_048_576, maxDepth: 32 },
-    cacheEntries: 50_000,
+    cacheEntries: 400_000,
   };
 }

@@ -35,7 +35,8 @@ async function setup(t: TestContext) {
     },
     streams: { JOBS: { connection: "storage", subject: "jobs.{sender}" } },
     quarantine: { connection: "storage" },
-    bridge: { http: { port: 0 }, shutdownTimeout: "10s" },
+    // Room for whatever a stalled machine hands over at once: nothing is shed here.
+    bridge: { http: { port: 0 }, shutdownTimeout: "10s", inFlight: 100_000, inFlightBytes: "1GiB" },
   };
   const stored = async () => (await jsm.streams.info("JOBS")).state.messages;
   const send = async (index: number, protocol: "v1" | "v2") =>

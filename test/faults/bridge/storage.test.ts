@@ -61,10 +61,6 @@ test("one of an ingest's two streams gone neither delays nor sheds for the other
   await sender.send(500, 500);
   await eventually(async () => assert.equal(await books.sum("stored_total", { stream: STREAM }), 500));
   assert.equal(await books.sum("stored_total", { stream: "OTHER" }), 0);
-  assert.ok(
-    (await books.sum("store_seconds_bucket", { stream: STREAM, le: "1" })) > 1_400,
-    "the other stream was slow",
-  );
   await second.server.restart();
 
   const balance = await books.balance();

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { ensureLoad, readLoad } from "../../../bench/load.ts";
+import { ensureLoad, GZIPPED_BYTES, readLoad } from "../../../bench/load.ts";
 import { adapterOutput } from "../../../shared/choria/output.ts";
 import { createTrust } from "../../../shared/choria/trust.ts";
 import { validate } from "../../../shared/choria/validate.ts";
@@ -17,7 +17,7 @@ for (const [protocol, wireBytes] of [
   ["v2", 10_200],
 ] as const) {
   test(`${protocol} load is distinct, of real size, and accepted as of its signing`, async () => {
-    const load = await ensureLoad(folder, { protocol, count: 150, senders: 7 }, silent);
+    const load = await ensureLoad(folder, { protocol, count: 150, senders: 7, gzippedBytes: 2_600 }, silent);
     const { messages, signedAtMs } = readLoad(load.file);
     const trust = createTrust(load.trust);
 
@@ -34,8 +34,19 @@ for (const [protocol, wireBytes] of [
   });
 }
 
+for (const protocol of ["v1", "v2"] as const) {
+  test(`the ${protocol} load of the benchmark has about 4 kB on the wire`, async () => {
+    const request = { protocol, count: 30, senders: 7, gzippedBytes: GZIPPED_BYTES[protocol] };
+    const { messages } = readLoad((await ensureLoad(folder, request, silent)).file);
+
+    const wire = mean(messages.map(({ length }) => length));
+
+    assert.ok(Math.abs(wire - 4_000) < 150, `wire ${wire}`);
+  });
+}
+
 test("a load is made once, and again when its file is none", async () => {
-  const request = { protocol: "v2", count: 3, senders: 1 } as const;
+  const request = { protocol: "v2", count: 3, senders: 1, gzippedBytes: 2_600 } as const;
   const { file, signedAtMs } = await ensureLoad(folder, request, silent);
   assert.equal((await ensureLoad(folder, request, silent)).signedAtMs, signedAtMs);
 

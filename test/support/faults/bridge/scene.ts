@@ -26,8 +26,11 @@ export interface SceneOptions {
   /** Laid over the sections and entries of the configuration. */
   readonly connections?: Record<string, unknown>;
   readonly ingest?: Record<string, unknown>;
+  /** Beside that of the registrations. */
+  readonly ingests?: Record<string, unknown>;
   readonly streams?: Record<string, unknown>;
   readonly stream?: Record<string, unknown>;
+  readonly bridge?: Record<string, unknown>;
 }
 
 /** A broker, a server for the streams beside it, and bridges as processes of their own between the two. */
@@ -61,11 +64,11 @@ export async function startScene(
   const file = await writeYaml(folder, {
     connections: { main: { servers: [broker.url] }, storage: { servers }, ...options.connections },
     trust: { ...trust, v1: { ...trust.v1, ca: "ca.pem" } },
-    ingest: { registration: { ...REGISTRATION, ...options.ingest } },
+    ingest: { registration: { ...REGISTRATION, ...options.ingest }, ...options.ingests },
     streams: { [STREAM]: { ...STORED, ...options.stream }, ...options.streams },
     quarantine: { connection: "storage" },
     // Beyond what any test has under way: what a test loses, it loses by its fault and not by a slow machine.
-    bridge: { http: { port: 0 }, inFlight: 50_000 },
+    bridge: { http: { port: 0 }, inFlight: 50_000, ...options.bridge },
   });
   const sender = await Sender.make(await broker.connect(), fleet, options);
   const books = new Books(sender, jsm);

@@ -7,6 +7,8 @@ import type { TestFleet } from "../../fleet.ts";
 const NODES = 50;
 const TICK_MS = 10;
 
+type Before = (client: NatsConnection, n: number) => void;
+
 /** Sends numbered registrations, signed in advance, and knows of each when the broker had it. */
 export class Sender {
   readonly #client: NatsConnection;
@@ -46,22 +48,26 @@ export class Sender {
     return this.#messages.length - this.#sentAt.length;
   }
 
-  /** So many more at that rate, as even as a timer of 10 ms allows; while the broker is away nothing is sent. */
-  async send(count: number, perSecond: number): Promise<void> {
+  /**
+   * So many more at that rate, as even as a timer of 10 ms allows; while the broker is away nothing is sent. `before`: sends
+   * something else in front of each, on the same connection.
+   */
+  async send(count: number, perSecond: number, before: Before = () => {}): Promise<void> {
     if (count > this.remaining) throw new RangeError(`${this.remaining} messages are left, not ${count}`);
     const last = this.#sentAt.length + count;
-    let [started, before] = [performance.now(), this.#sentAt.length];
+    let [started, sentBefore] = [performance.now(), this.#sentAt.length];
     while (this.#sentAt.length < last) {
-      const due = Math.min(last, before + Math.ceil(((performance.now() - started) / 1_000) * perSecond));
-      if (!(await this.#sendUntil(due))) [started, before] = [performance.now(), this.#sentAt.length];
+      const due = Math.min(last, sentBefore + Math.ceil(((performance.now() - started) / 1_000) * perSecond));
+      if (!(await this.#sendUntil(due, before))) [started, sentBefore] = [performance.now(), this.#sentAt.length];
       await wait(TICK_MS);
     }
   }
 
   /** False when the connection was lost meanwhile; resolves once it is back. */
-  async #sendUntil(due: number): Promise<boolean> {
+  async #sendUntil(due: number, before: Before): Promise<boolean> {
     const first = this.#sentAt.length;
     for (let n = first; n < due; n += 1) {
+      before(this.#client, n);
       this.#client.publish(REGISTRATION_SUBJECT, this.#messages[n]);
       this.#sentAt.push(null);
     }
