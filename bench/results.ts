@@ -51,8 +51,6 @@ interface Comparison {
 }
 
 const COMPARISONS: readonly Comparison[] = [
-  { name: "bridge v1", floor: "floor-bridge v1", of: "cpu", bar: 1.6 },
-  { name: "bridge v2", floor: "floor-bridge v2", of: "cpu", bar: 1.6 },
   { name: "worker", floor: "floor-consume", of: "rate", bar: 0.7 },
   { name: "worker", floor: "floor-worker", of: "rate", bar: 0.7 },
   { name: "worker at 100", floor: "bullmq at 100", of: "rate", bar: 3 },

@@ -3,12 +3,22 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { ensureNatsServer } from "../shared/nats-server/provision.ts";
 import { startServer } from "../shared/nats-server/run.ts";
-import { readArguments } from "./arguments.ts";
+import { type PartName, readArguments } from "./arguments.ts";
 import { type FunctionsSize, measureFunctions, SHORT, WHOLE } from "./lambda/measure.ts";
 import { renderFunctions } from "./lambda/section.ts";
 import { measureLimits } from "./limits.ts";
 import { ensureLoad, GZIPPED_BYTES } from "./load.ts";
 import type { Measured } from "./measure.ts";
+import {
+  MEASUREMENTS,
+  type Measurement,
+  measureProduction,
+  SHORT as PRODUCTION_SHORT,
+  WHOLE as PRODUCTION_WHOLE,
+  type Production,
+  type ProductionSize,
+} from "./production/measure.ts";
+import { barRows, renderProduction } from "./production/section.ts";
 import { type CpuProfile, describeTimes, selfTimes, selfTimesByPackage } from "./profile.ts";
 import { bridgeSubjects, bullMqSubject, type RateSubject, workerSubjects } from "./rates.ts";
 import { bullMqMissing } from "./redis/bullmq.ts";
@@ -21,7 +31,7 @@ import { type Machine, renderResults, type Series } from "./results.ts";
  * Measures the project against its floors in one run, each subject in a process of its own, on one nats-server, in
  * alternating rounds: on a shared machine rates swing by a factor of two, and only ratios within a run mean something.
  *
- * `--only NAME,...` measures some subjects and writes nothing; `--profile NAME` says where one's CPU time goes;
+ * `PART...` measures some bars of the bridge (`short`: shows that it works), `--only NAME,...` some subjects, and write nothing; `--profile NAME` says where one's CPU time goes;
  * `--functions` measures the Lambda functions and leaves the other results as they are, `--functions short` writes nothing.
  */
 const ROUNDS = 3;
@@ -39,9 +49,10 @@ const request = readArguments(process.argv.slice(2));
 const binary = await ensureNatsServer({ env: process.env, cacheDir: inProject(".cache"), log: say });
 const storeDir = await mkdtemp(join(tmpdir(), "choria-bridge-bench-"));
 const server = await startServer({ binary: binary.path, storeDir });
-const redis = request.mode === "functions" ? NO_REDIS : await openRedis();
+const redis = request.mode === "functions" || request.mode === "parts" ? NO_REDIS : await openRedis();
 try {
   if (request.mode === "all") await measureAll();
+  else if (request.mode === "parts") await measureParts(request.names, request.isShort);
   else if (request.mode === "only") await measureRounds(await subjectsNamed(request.names));
   else if (request.mode === "functions") await measureFunctionsAlone(request.isShort);
   else await profile(request.name);
@@ -56,8 +67,27 @@ async function measureAll(): Promise<void> {
   const limits = await measureLimits(server.url, say);
   const missing = new Map(redis.missing === null ? [] : [["bullmq at 100", redis.missing]]);
   const main = renderResults({ machine: machine(), series, limits, missing });
+  const production = renderedProduction(series, await produced(MEASUREMENTS, PRODUCTION_WHOLE));
   const functions = await renderedFunctions(WHOLE);
-  await write({ main, functions });
+  await write({ main, production, functions });
+}
+
+async function measureParts(names: readonly PartName[], isShort: boolean): Promise<void> {
+  const series = names.includes("rates") ? await measureRounds(await bridges()) : [];
+  const measurements = MEASUREMENTS.filter((name) => names.includes(name));
+  const found = await produced(measurements, isShort ? PRODUCTION_SHORT : PRODUCTION_WHOLE);
+  console.log(renderedProduction(series, found));
+}
+
+function produced(names: readonly Measurement[], size: ProductionSize): Promise<Production> {
+  const place = { url: server.url, binary: binary.path, cacheDir: inProject(".cache/bench"), say };
+  return measureProduction(place, names, size);
+}
+
+function renderedProduction(series: readonly Series[], found: Production): string {
+  const { cores, cpu, node, natsServer, date } = machine();
+  const conditions = `${cores} x ${cpu}, shared with nats-server and the load; Node ${node}; nats-server ${natsServer}; ${date}.`;
+  return renderProduction(barRows(series, found), conditions);
 }
 
 async function measureFunctionsAlone(isShort: boolean): Promise<void> {
@@ -115,13 +145,17 @@ async function openRedis(): Promise<Redis> {
 }
 
 async function allSubjects(): Promise<readonly RateSubject[]> {
-  const bridges: RateSubject[] = [];
+  return [...(await bridges()), ...jobSubjects()];
+}
+
+async function bridges(): Promise<readonly RateSubject[]> {
+  const subjects: RateSubject[] = [];
   for (const protocol of ["v1", "v2"] as const) {
     const wanted = { protocol, count: MESSAGES, senders: SENDERS, gzippedBytes: GZIPPED_BYTES[protocol] };
     const load = await ensureLoad(inProject(".cache/bench"), wanted, say);
-    bridges.push(...bridgeSubjects(server.url, protocol, load));
+    subjects.push(...bridgeSubjects(server.url, protocol, load));
   }
-  return [...bridges, ...jobSubjects()];
+  return subjects;
 }
 
 function jobSubjects(): readonly RateSubject[] {

@@ -61,7 +61,7 @@ export async function ensureFleetLoad(
   const file = join(folder, `fleet-${FORMAT}-${request.protocol}-${request.senders}.load`);
   if (existsSync(file)) return file;
   log(`making ${request.senders} ${request.protocol} nodes with a signed message each, once; they are kept in ${file}`);
-  const signer = await (request.protocol === "v1" ? openV1Signer : openV2Signer)(log);
+  const signer = await (request.protocol === "v1" ? openV1Signer(request.senders, log) : openV2Signer());
   const noise = randomBytes(NOISE_BYTES);
   const { protocol, senders } = request;
   const { trust } = signer;

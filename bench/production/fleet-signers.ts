@@ -24,7 +24,9 @@ export interface FleetSigner {
  * RSA keys that the v1 nodes have in turn (a fifth of a second each to make). More than the bridge keeps objects of, so that
  * every message finds its key's object gone, as with a key for each node.
  */
-const RSA_KEYS = 1_100;
+const MOST_RSA_KEYS = 1_100;
+/** Nodes to a key in smaller fleets. */
+const SHARING = 30;
 const LIFE_MS = 365 * 86_400_000;
 const ECDSA = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const SERIAL_BYTES = 8;
@@ -54,12 +56,13 @@ export async function openV2Signer(): Promise<FleetSigner> {
 }
 
 /** v1: a certificate for each node, over keys that come again; signed by a CA with an ECDSA key, which is quicker. */
-export async function openV1Signer(log: (line: string) => void): Promise<FleetSigner> {
+export async function openV1Signer(senders: number, log: (line: string) => void): Promise<FleetSigner> {
   const authority = await makeAuthority();
-  log(`making ${RSA_KEYS} RSA keys`);
+  const keyCount = Math.min(MOST_RSA_KEYS, Math.ceil(senders / SHARING));
+  log(`making ${keyCount} RSA keys`);
   const keys: NodeKey[] = [];
-  for (let from = 0; from < RSA_KEYS; from += KEYS_AT_ONCE) {
-    const count = Math.min(KEYS_AT_ONCE, RSA_KEYS - from);
+  for (let from = 0; from < keyCount; from += KEYS_AT_ONCE) {
+    const count = Math.min(KEYS_AT_ONCE, keyCount - from);
     keys.push(...(await Promise.all(Array.from({ length: count }, () => makeNodeKey(authority)))));
   }
   return {

@@ -4,6 +4,7 @@ import { feed } from "./feed.ts";
 import { readStored, removeStream } from "./place.ts";
 import { requestIdOf } from "./request-id.ts";
 import { type Protocol, type Scene, startBridge } from "./scene.ts";
+import type { WatchedReport } from "./watched.ts";
 
 export interface Paced {
   readonly protocol: Protocol;
@@ -12,6 +13,7 @@ export interface Paced {
   /** From just before the publish to the moment at which the stream stored it. */
   readonly latenciesMs: readonly number[];
   readonly cpuMsPerMessage: number;
+  readonly report: WatchedReport;
 }
 
 /** A steady rate, each message once. The first second is not counted: it proves the senders. */
@@ -38,5 +40,5 @@ export async function paced(scene: Scene, perSecond: number, seconds: number): P
     return sent === undefined ? [] : [storedAtMs - sent];
   });
   const cpuMsPerMessage = (report.cpuSeconds * 1_000) / (count - warmUp);
-  return { protocol, sent: count, stored: stored.length, latenciesMs, cpuMsPerMessage };
+  return { protocol, sent: count, stored: stored.length, latenciesMs, cpuMsPerMessage, report };
 }

@@ -18,6 +18,7 @@ import { Hand, type HandShare } from "./hand.ts";
 import { type Arrival, Ingest, type IngestObserver, type IngestOutlet } from "./ingest.ts";
 import { Lanes } from "./lanes.ts";
 import { ingestSettings } from "./policy.ts";
+import { Slices } from "./slices.ts";
 import { Sources } from "./sources/sources.ts";
 import type { StreamSource } from "./sources/stream-source.ts";
 import { store, type Target } from "./store.ts";
@@ -57,6 +58,7 @@ export class Bridge {
   readonly #config: Config;
   readonly #environment: BridgeEnvironment;
   readonly #hand: Hand;
+  readonly #slices: Slices;
   readonly #rejections: RejectionLog;
   readonly #connections: Connections;
   readonly #lanes: Lanes;
@@ -70,6 +72,7 @@ export class Bridge {
     this.#environment = environment;
     this.#trust = environment.trust;
     this.#hand = new Hand(config.bridge.inFlight, config.bridge.inFlightBytes, Object.keys(config.ingest).length);
+    this.#slices = new Slices(environment.clock.now);
     this.#rejections = new RejectionLog(environment.log);
     this.counters = createCounters(Object.keys(config.ingest), fedStreams(config));
     this.#connections = new Connections({
@@ -195,7 +198,7 @@ export class Bridge {
     const settings = ingestSettings(name, this.#config.ingest[name] ?? missing(name));
     const counters = this.counters.ingests.get(name) ?? missing(name);
     const observer = this.#environment.judgement ?? null;
-    return new Ingest(settings, { counters, hand, outlet, trust: () => this.#trust, observer });
+    return new Ingest(settings, { counters, hand, slices: this.#slices, outlet, trust: () => this.#trust, observer });
   }
 
   /** A shadow's verdicts are counted and logged, and go nowhere. */

@@ -14,6 +14,7 @@ import type { Trust } from "../../shared/choria/trust.ts";
 import { count, type IngestCounters } from "./accounting/counters.ts";
 import type { HandShare } from "./hand.ts";
 import { InOrder } from "./in-order.ts";
+import type { Slices } from "./slices.ts";
 
 export interface IngestSettings {
   readonly name: string;
@@ -74,6 +75,7 @@ export class Ingest {
   readonly settings: IngestSettings;
   readonly #counters: IngestCounters;
   readonly #hand: HandShare;
+  readonly #slices: Slices;
   readonly #outlet: IngestOutlet;
   readonly #trust: () => Trust;
   readonly #observer: IngestObserver | null;
@@ -84,6 +86,7 @@ export class Ingest {
     context: {
       counters: IngestCounters;
       hand: HandShare;
+      slices: Slices;
       outlet: IngestOutlet;
       trust: () => Trust;
       observer: IngestObserver | null;
@@ -92,6 +95,7 @@ export class Ingest {
     this.settings = settings;
     this.#counters = context.counters;
     this.#hand = context.hand;
+    this.#slices = context.slices;
     this.#outlet = context.outlet;
     this.#trust = context.trust;
     this.#observer = context.observer;
@@ -100,6 +104,7 @@ export class Ingest {
   receive(arrival: Arrival): void {
     this.#counters.received += 1;
     this.#counters.receivedBytes += arrival.data.length;
+    this.#slices.read(arrival.size);
     if (!this.#hand.take(arrival.size)) {
       this.#counters.overload += 1;
       arrival.settled?.(false);
@@ -108,9 +113,11 @@ export class Ingest {
     const done = this.#judged.take();
     const timed = this.#observer !== null && this.#counters.received % TIMED_ONE_IN === 1 ? this.#observer : null;
     const begun = timed === null ? 0 : timed.now();
-    void judge(arrival, this.settings.kind, this.#trust(), arrival).then((verdict) => {
-      if (timed !== null) this.#observe(timed, { begun, verdict, arrival });
-      done({ verdict, arrival });
+    this.#slices.add(() => {
+      void judge(arrival, this.settings.kind, this.#trust(), arrival).then((verdict) => {
+        if (timed !== null) this.#observe(timed, { begun, verdict, arrival });
+        done({ verdict, arrival });
+      });
     });
   }
 

@@ -148,8 +148,11 @@ export const trustSchema = z.strictObject({
     .number()
     .int()
     .min(1)
-    .default(50_000)
-    .describe("Bound of each cache of proven credentials (certificate chains, tokens). About 3 kB an entry."),
+    .max(10_000_000)
+    .default(400_000)
+    .describe(
+      "Bound of each cache of proven credentials. An entry takes about 410 bytes (certificate, RSA-2048) or 180 (token), and 17 more for each entry of the bound.",
+    ),
 });
 
 const acceptSchema = z.strictObject({

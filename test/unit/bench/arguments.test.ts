@@ -11,6 +11,15 @@ test("without arguments everything is measured; a subject can be measured or pro
   assert.deepEqual(readArguments(["--profile", "worker"]), { mode: "profile", name: "worker" });
 });
 
+test("bars of the bridge can be measured by name, in a short form too", () => {
+  assert.deepEqual(readArguments(["rates"]), { mode: "parts", names: ["rates"], isShort: false });
+  assert.deepEqual(readArguments(["flood", "fleet", "short"]), {
+    mode: "parts",
+    names: ["flood", "fleet"],
+    isShort: true,
+  });
+});
+
 test("the functions can be measured alone, and in a short form", () => {
   assert.deepEqual(readArguments(["--functions"]), { mode: "functions", isShort: false });
   assert.deepEqual(readArguments(["--functions", "short"]), { mode: "functions", isShort: true });
@@ -21,6 +30,8 @@ for (const args of [
   ["--profile"],
   ["--only", ""],
   ["worker"],
+  ["short"],
+  ["flood", "worker"],
   ["--profile", "worker", "more"],
   ["--fast", "worker"],
 ]) {

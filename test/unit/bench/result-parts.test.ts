@@ -19,6 +19,14 @@ test("a part that was not there before comes between the rates and the history",
   assert.equal(text, WHOLE);
 });
 
+test("the bridge's bars stand between the rates and the functions, and stay when others are measured", () => {
+  const production = "## The bridge in production\n\nbars\n";
+  const text = joinResults({ ...splitResults(WHOLE), production });
+
+  assert.equal(text, WHOLE.replace("## Functions", `${production}\n## Functions`));
+  assert.equal(joinResults(splitResults(text)), text);
+});
+
 test("the first results begin a history", () => {
   assert.equal(joinResults({ ...splitResults(""), main: "# Benchmark" }), "# Benchmark\n\n## History\n");
 });

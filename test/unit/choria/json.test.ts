@@ -32,6 +32,19 @@ for (const [name, text, expected] of ambiguous) {
   });
 }
 
+test("what follows a string is seen, whatever quotes and backslashes the string holds", () => {
+  const tricky = fc.string({ unit: fc.constantFrom("\\", '"', "{", "}", "a", "\n", "\u00e9"), maxLength: 60 });
+  fc.assert(
+    fc.property(tricky, tricky, (first, second) => {
+      const text = `{"s":${JSON.stringify(first)},"x":[${JSON.stringify(second)}],"K":0}`;
+      const document = readJson(text, FIELDS, 8);
+      assert.ok(typeof document !== "string");
+      assert.equal(document.ambiguousKey, "K");
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
 test("numbers of known fields keep their digits", () => {
   const document = readJson('{ "time" : 1795416749958027500 ,"envelope":{"ttl":6e1},"other":5}', FIELDS, 8);
   assert.ok(typeof document !== "string");

@@ -138,7 +138,7 @@ function assertAccountedFor(samples: Samples): void {
 function assertInOrder(numbers: readonly number[]): void {
   const last = new Map<number, number>();
   for (const n of numbers) {
-    const before = last.get(Sender.nodeOf(n)) ?? -1;
+    const before = last.get(Sender.nodeOf(n)) ?? Number.NEGATIVE_INFINITY;
     assert.ok(n > before, `message ${n} stands behind ${before} of the same sender`);
     last.set(Sender.nodeOf(n), n);
   }
