@@ -198,7 +198,14 @@ export class Bridge {
     const settings = ingestSettings(name, this.#config.ingest[name] ?? missing(name));
     const counters = this.counters.ingests.get(name) ?? missing(name);
     const observer = this.#environment.judgement ?? null;
-    return new Ingest(settings, { counters, hand, slices: this.#slices, outlet, trust: () => this.#trust, observer });
+    return new Ingest(settings, {
+      counters,
+      hand,
+      slices: this.#slices.queue(),
+      outlet,
+      trust: () => this.#trust,
+      observer,
+    });
   }
 
   /** A shadow's verdicts are counted and logged, and go nowhere. */

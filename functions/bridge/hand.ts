@@ -33,9 +33,9 @@ export class HandShare {
     this.#bytes = bytes;
   }
 
-  /** An empty hand takes a message of any size: one larger than all of it would wait for ever. */
+  /** An ingest with nothing in hand may take a message of any size: one larger than its room would wait for ever. */
   hasRoom(bytes: number): boolean {
-    return this.#messages.isAllFree || (this.#messages.has(1) && this.#bytes.has(bytes));
+    return this.#messages.has(1) && (this.#bytes.isFree || this.#bytes.has(bytes));
   }
 
   /** False when there is no room for it. */
@@ -78,8 +78,8 @@ class RoomShare {
     this.#room = room;
   }
 
-  get isAllFree(): boolean {
-    return this.#room.held === 0;
+  get isFree(): boolean {
+    return this.#held === 0;
   }
 
   has(more: number): boolean {

@@ -14,7 +14,7 @@ import type { Trust } from "../../shared/choria/trust.ts";
 import { count, type IngestCounters } from "./accounting/counters.ts";
 import type { HandShare } from "./hand.ts";
 import { InOrder } from "./in-order.ts";
-import type { Slices } from "./slices.ts";
+import type { SliceQueue } from "./slices.ts";
 
 export interface IngestSettings {
   readonly name: string;
@@ -65,6 +65,9 @@ const TOO_WEAK: Readonly<Record<Proof, RejectionCode>> = {
   signature: "signature_invalid",
 };
 
+/** The client reads headers in a time that grows with the square of their number: a megabyte of them would be minutes. */
+const MOST_HEADER_BYTES = 8_192;
+
 interface Judged {
   readonly verdict: Verdict;
   readonly arrival: Arrival;
@@ -75,7 +78,7 @@ export class Ingest {
   readonly settings: IngestSettings;
   readonly #counters: IngestCounters;
   readonly #hand: HandShare;
-  readonly #slices: Slices;
+  readonly #slices: SliceQueue;
   readonly #outlet: IngestOutlet;
   readonly #trust: () => Trust;
   readonly #observer: IngestObserver | null;
@@ -86,7 +89,7 @@ export class Ingest {
     context: {
       counters: IngestCounters;
       hand: HandShare;
-      slices: Slices;
+      slices: SliceQueue;
       outlet: IngestOutlet;
       trust: () => Trust;
       observer: IngestObserver | null;
@@ -101,19 +104,22 @@ export class Ingest {
     this.#observer = context.observer;
   }
 
-  receive(arrival: Arrival): void {
+  receive(arrived: Arrival): void {
     this.#counters.received += 1;
-    this.#counters.receivedBytes += arrival.data.length;
-    this.#slices.read(arrival.size);
-    if (!this.#hand.take(arrival.size)) {
+    this.#counters.receivedBytes += arrived.data.length;
+    this.#slices.read(arrived.size);
+    if (!this.#hand.take(arrived.size)) {
       this.#counters.overload += 1;
-      arrival.settled?.(false);
+      arrived.settled?.(false);
       return;
     }
+    const arrival = this.#slices.isLong() ? detached(arrived) : arrived;
     const done = this.#judged.take();
     const timed = this.#observer !== null && this.#counters.received % TIMED_ONE_IN === 1 ? this.#observer : null;
     const begun = timed === null ? 0 : timed.now();
     this.#slices.add(() => {
+      const refused = headersRefusal(arrival);
+      if (refused !== null) return done(refused);
       void judge(arrival, this.settings.kind, this.#trust(), arrival).then((verdict) => {
         if (timed !== null) this.#observe(timed, { begun, verdict, arrival });
         done({ verdict, arrival });
@@ -139,6 +145,26 @@ export class Ingest {
     if (!verdict.ok || verdict.message.senderProof === "none") return;
     observer.skewed(name, (Number(verdict.message.timeNs) / 1e6 - arrival.receivedAtMs) / 1_000);
   }
+}
+
+/** What is refused before its headers are looked at; they are kept nowhere. */
+function headersRefusal(arrival: Arrival): Judged | null {
+  const bytes = arrival.size - arrival.data.length;
+  if (bytes <= MOST_HEADER_BYTES) return null;
+  const detail = `${bytes} bytes of headers and subject; ${MOST_HEADER_BYTES} are accepted`;
+  const verdict: Verdict = { ok: false, rejection: { code: "too_large", detail } };
+  return { verdict, arrival: { ...arrival, headers: () => [] } };
+}
+
+/**
+ * A copy apart from the 64 KiB that the message was read with, which live for as long as anything of theirs does: in a
+ * burst most of what was read together is shed, and what is kept would take sixteen times its size.
+ */
+function detached(arrival: Arrival): Arrival {
+  const others = arrival.size - arrival.data.length;
+  if (others > MOST_HEADER_BYTES) return arrival; // refused before anything reads its headers
+  const headers = others > arrival.subject.length ? arrival.headers() : [];
+  return { ...arrival, data: Buffer.from(arrival.data), headers: () => headers };
 }
 
 /** Why an ingest does not take a message that trust lets in, or null when it does. */

@@ -8,14 +8,21 @@ const SLICE_MS = { normally: 10, behind: 4 };
  */
 const BEHIND_BYTES = 1_048_576;
 
+/** What is added behind so many will not be run in this slice, nor in the next. */
+const LONG = 256;
+
+type Work = () => void;
+
 /**
- * Runs work in the order in which it came, in slices between which sockets are read. A reader that validates all it has read
- * before it reads on falls behind a burst, and is cut off by its server as a slow consumer with all that waits for it there:
- * how much that was, nobody has counted. Shorter slices while it is behind: what is read and shed is counted.
+ * Runs work in slices between which sockets are read. A reader that validates all it has read before it reads on falls
+ * behind a burst, and is cut off by its server as a slow consumer with all that waits for it there: how much that was,
+ * nobody has counted. While it is behind slices are shorter, because what is read and shed is counted.
  */
 export class Slices {
   readonly #now: () => number;
-  readonly #waiting = new Fifo<() => void>();
+  readonly #queues: Fifo<Work>[] = [];
+  #next = 0;
+  #waiting = 0;
   #isScheduled = false;
   #bytesRead = 0;
 
@@ -24,15 +31,21 @@ export class Slices {
     this.#now = now;
   }
 
-  /** To be told of everything that is read, whether it becomes work or not. */
-  read(bytes: number): void {
-    this.#bytesRead += bytes;
-  }
-
-  /** Runs it soon, never at once. It must not throw. */
-  add(work: () => void): void {
-    this.#waiting.push(work);
-    this.#schedule();
+  /** Where an ingest adds its work: first come, first served within it, and in turn with the other ingests'. */
+  queue(): SliceQueue {
+    const works = new Fifo<Work>();
+    this.#queues.push(works);
+    return {
+      add: (work) => {
+        works.push(work);
+        this.#waiting += 1;
+        this.#schedule();
+      },
+      read: (bytes) => {
+        this.#bytesRead += bytes;
+      },
+      isLong: () => this.#waiting >= LONG,
+    };
   }
 
   #schedule(): void {
@@ -45,10 +58,27 @@ export class Slices {
     this.#isScheduled = false;
     const end = this.#now() + (this.#bytesRead < BEHIND_BYTES ? SLICE_MS.normally : SLICE_MS.behind);
     this.#bytesRead = 0;
-    for (let work = this.#waiting.shift(); work !== undefined; work = this.#waiting.shift()) {
-      work();
+    while (this.#waiting > 0) {
+      this.#take()?.();
       if (this.#now() >= end) break;
     }
-    if (this.#waiting.peek() !== undefined) this.#schedule();
+    if (this.#waiting > 0) this.#schedule();
   }
+
+  /** Undefined when it is the turn of an ingest that has nothing. */
+  #take(): Work | undefined {
+    this.#next = (this.#next + 1) % this.#queues.length;
+    const work = this.#queues[this.#next]?.shift();
+    if (work !== undefined) this.#waiting -= 1;
+    return work;
+  }
+}
+
+export interface SliceQueue {
+  /** Runs it soon, never at once. It must not throw. */
+  add(work: Work): void;
+  /** To be told of everything that is read, whether it becomes work or not. */
+  read(bytes: number): void;
+  /** Whether what is added now will have to wait. */
+  isLong(): boolean;
 }

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { Cells } from "./cells.ts";
 
 /** When a proven credential may be believed without looking again: `notBeforeMs <= now < expiresMs`, Unix milliseconds. */
 export interface Validity {
@@ -31,8 +32,10 @@ const BUCKET_BYTES = [0, 1, 2, 3];
 export class CredentialCache<T extends Validity> {
   readonly #maxEntries: number;
   readonly #form: CompactForm<T>;
-  /** By slot: the digest, then the form's bytes, a character each. One string costs 16 bytes more; a Buffer some 200. */
-  readonly #records: string[] = [""];
+  /** The digest of each, then the form's bytes. */
+  readonly #cells = new Cells();
+  /** By slot: the place of its record. */
+  readonly #places: Int32Array;
   /** By bucket: the first slot of its chain. Pages of the arrays that nothing is written to take no memory. */
   readonly #heads: Int32Array;
   /** By slot: the next of its chain. */
@@ -41,6 +44,8 @@ export class CredentialCache<T extends Validity> {
   readonly #newer: Int32Array;
   /** Slots that were emptied. */
   readonly #free: number[] = [];
+  /** Slots that were ever taken. */
+  #taken = 0;
   #oldest = NONE;
   #newest = NONE;
   #hits = 0;
@@ -50,13 +55,14 @@ export class CredentialCache<T extends Validity> {
     this.#maxEntries = maxEntries;
     this.#form = form;
     this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(maxEntries)));
+    this.#places = new Int32Array(maxEntries + 1);
     this.#next = new Int32Array(maxEntries + 1);
     this.#older = new Int32Array(maxEntries + 1);
     this.#newer = new Int32Array(maxEntries + 1);
   }
 
   get size(): number {
-    return this.#records.length - 1 - this.#free.length;
+    return this.#taken - this.#free.length;
   }
 
   /** Times that a credential was found. */
@@ -80,9 +86,8 @@ export class CredentialCache<T extends Validity> {
   set(key: string, entry: T): void {
     this.#remove(this.#find(key));
     if (this.size >= this.#maxEntries) this.#remove(this.#oldest);
-    const slot = this.#free.pop() ?? this.#records.length;
-    // Through one buffer: texts joined with `+` would stay joined, and cost as much again.
-    this.#records[slot] = Buffer.concat([Buffer.from(key, "latin1"), this.#form.write(entry)]).toString("latin1");
+    const slot = this.#free.pop() ?? ++this.#taken;
+    this.#places[slot] = this.#cells.put(Buffer.concat([Buffer.from(key, "latin1"), this.#form.write(entry)]));
     const bucket = this.#bucket(key);
     this.#next[slot] = this.#heads[bucket] ?? NONE;
     this.#heads[bucket] = slot;
@@ -92,7 +97,7 @@ export class CredentialCache<T extends Validity> {
   #valid(key: string, nowMs: number): T | undefined {
     const slot = this.#find(key);
     if (slot === NONE) return undefined;
-    const entry = this.#form.read(Buffer.from(this.#record(slot), "latin1").subarray(DIGEST_LENGTH));
+    const entry = this.#form.read(this.#cells.read(this.#place(slot)).subarray(DIGEST_LENGTH));
     if (nowMs >= entry.expiresMs) {
       this.#remove(slot);
       return undefined;
@@ -104,13 +109,13 @@ export class CredentialCache<T extends Validity> {
 
   #find(key: string): number {
     let slot = this.#heads[this.#bucket(key)] ?? NONE;
-    while (slot !== NONE && !this.#record(slot).startsWith(key)) slot = this.#next[slot] ?? NONE;
+    while (slot !== NONE && this.#digest(slot) !== key) slot = this.#next[slot] ?? NONE;
     return slot;
   }
 
   #remove(slot: number): void {
     if (slot === NONE) return;
-    const bucket = this.#bucket(this.#record(slot));
+    const bucket = this.#bucket(this.#digest(slot));
     const after = this.#next[slot] ?? NONE;
     let before = this.#heads[bucket] ?? NONE;
     if (before === slot) this.#heads[bucket] = after;
@@ -119,7 +124,7 @@ export class CredentialCache<T extends Validity> {
       this.#next[before] = after;
     }
     this.#unlink(slot);
-    this.#records[slot] = "";
+    this.#cells.remove(this.#place(slot));
     this.#free.push(slot);
   }
 
@@ -141,8 +146,12 @@ export class CredentialCache<T extends Validity> {
     else this.#older[newer] = older;
   }
 
-  #record(slot: number): string {
-    return this.#records[slot] ?? "";
+  #digest(slot: number): string {
+    return this.#cells.beginning(this.#place(slot), DIGEST_LENGTH);
+  }
+
+  #place(slot: number): number {
+    return this.#places[slot] ?? NONE;
   }
 
   #bucket(digest: string): number {

@@ -36,5 +36,9 @@ export function policyRefusal(
   const ageMs = arrival.receivedAtMs - Number(message.timeNs / 1_000_000n);
   if (maxAgeMs !== null && ageMs > maxAgeMs)
     return refuse(`${Math.round(ageMs)} ms old; accept.maxAge is ${maxAgeMs} ms`);
+  // A reply has no ttl: one from the future would stay young, and could be sent again, until its time has come.
+  if (maxAgeMs !== null && ageMs < -maxAgeMs) {
+    return refuse(`${Math.round(-ageMs)} ms in the future; accept.maxAge is ${maxAgeMs} ms`);
+  }
   return null;
 }

@@ -10,9 +10,10 @@ export function streamName(config: Pick<Config, "streams">, entry: string): stri
   return config.streams[entry]?.name ?? entry;
 }
 
-/** The queue group of an ingest: a shadow must not take messages away from the bridges that store them. */
+/** The queue group of an ingest: a shadow must not take messages away from the bridges that store them, named or not. */
 export function queueGroup({ queue, enforce }: Pick<IngestConfig, "queue" | "enforce">): string {
-  return queue ?? (enforce ? "choria-bridge" : "choria-bridge-shadow");
+  const group = queue ?? "choria-bridge";
+  return enforce ? group : `${group}-shadow`;
 }
 
 /** The streams that ingests feed, by their entries. A shadow feeds none. */

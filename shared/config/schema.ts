@@ -151,7 +151,7 @@ export const trustSchema = z.strictObject({
     .max(10_000_000)
     .default(400_000)
     .describe(
-      "Bound of each cache of proven credentials. An entry takes about 410 bytes (certificate, RSA-2048) or 180 (token), and 17 more for each entry of the bound.",
+      "Bound of each cache of proven credentials: above the number of nodes and callers. An entry takes about 430 bytes (certificate, RSA-2048) or 190 (token).",
     ),
 });
 
@@ -209,7 +209,11 @@ const ingestSchema = z.strictObject({
     .describe(
       "False: judge and count in a queue group of its own, store and quarantine nothing (`choria-bridge-shadow`).",
     ),
-  queue: z.string().min(1).optional().describe("Queue group shared by the bridges. Default: `choria-bridge`."),
+  queue: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Queue group shared by the bridges; shadows add `-shadow`. Default: `choria-bridge`."),
   to: z.array(z.string()).min(1).describe("Names in `streams`: every message is stored in each of them."),
 });
 
@@ -494,9 +498,13 @@ export const configSchema = z.strictObject({
         .number()
         .int()
         .min(1)
-        .default(1_024)
-        .describe("Messages being validated; beyond it the newest are shed."),
-      inFlightBytes: size().prefault("64MiB").describe("Bytes being validated; beyond it the newest are shed."),
+        .default(16_384)
+        .describe(
+          "Messages received and not yet validated; beyond it the newest are shed. Half of it is guaranteed, to each ingest an equal part.",
+        ),
+      inFlightBytes: size()
+        .prefault("64MiB")
+        .describe("Bytes received and not yet validated, shared out likewise; beyond it the newest are shed."),
       shutdownTimeout: duration().prefault("25s").describe("Time to store what is in hand after SIGTERM."),
       spans: z
         .boolean()

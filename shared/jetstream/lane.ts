@@ -261,7 +261,9 @@ export class Lane {
   #discount({ body }: LaneMessage): void {
     this.#messages -= 1;
     this.#bytes -= body.length + ENTRY_OVERHEAD_BYTES;
-    if (this.#messages === 0) this.#onEmpty?.();
+    if (this.#messages > 0) return;
+    this.#failingSince = null; // there is nothing left that could show that it has ended
+    this.#onEmpty?.();
   }
 
   /** Takes out the next of its key, as many in a row as are wanted. */

@@ -35,6 +35,8 @@ interface Held {
   delivery: Delivery;
   /** Stored elsewhere; its ack is on the way. */
   isStored: boolean;
+  /** Stored or given back, and out of the capacity of the pull. */
+  isSettled: boolean;
 }
 
 /** Soon enough that an outage is not prolonged, late enough that what cannot be stored now is no busy loop. */
@@ -161,7 +163,7 @@ export class Source {
       this.#pull.release(); // one message, however often it was handed over
       return;
     }
-    const held: Held = { delivery, isStored: false };
+    const held: Held = { delivery, isStored: false, isSettled: false };
     this.#held.set(delivery.streamSequence, held);
     this.#leases.hold(delivery);
     this.#observer.delivered(delivery, (kept) => this.#settle(held, kept));
@@ -192,14 +194,18 @@ export class Source {
 
   #settle(held: Held, kept: boolean): void {
     const { delivery } = held;
-    if (held.isStored || this.#held.get(delivery.streamSequence) !== held) return; // given back when the source was closed
+    if (held.isSettled) return; // given back when the source was closed
+    held.isSettled = true;
     this.#leases.release(delivery);
-    if (kept) {
-      held.isStored = true;
-      this.#acknowledge(delivery);
-    } else {
-      this.#held.delete(delivery.streamSequence);
-      this.#giveBack(delivery);
+    // Of a stream that was made again meanwhile this number is another message: it must not be acknowledged by this one.
+    if (this.#held.get(delivery.streamSequence) === held) {
+      if (kept) {
+        held.isStored = true;
+        this.#acknowledge(delivery);
+      } else {
+        this.#held.delete(delivery.streamSequence);
+        this.#giveBack(delivery);
+      }
     }
     this.#pull.release();
   }
@@ -208,7 +214,8 @@ export class Source {
     const { ackSubject: subject, leaseFromMs, streamSequence, timestampMs } = delivery;
     const onEnd = (end: Acknowledged): void => {
       this.#acking -= 1;
-      if (this.#held.get(streamSequence)?.isStored === true) this.#held.delete(streamSequence);
+      const held = this.#held.get(streamSequence);
+      if (held?.isStored === true && held.delivery.timestampMs === timestampMs) this.#held.delete(streamSequence);
       if (end === "confirmed") this.#unconfirmed.delete(streamSequence);
       else this.#remember(streamSequence, timestampMs);
       if (this.#acking === 0) this.#onAcked?.();

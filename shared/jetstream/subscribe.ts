@@ -25,6 +25,7 @@ export class CoreSubscription {
   readonly #wanted: Wanted;
   readonly #onMessage: (message: CoreMessage) => void;
   #subscription: Subscription | null = null;
+  #ended = false;
 
   private constructor(connection: NatsConnection, wanted: Wanted, onMessage: (message: CoreMessage) => void) {
     this.subject = wanted.subject;
@@ -51,6 +52,7 @@ export class CoreSubscription {
 
   /** Asks again for what was refused; resolves to whether the server has it now. */
   async renew(): Promise<boolean> {
+    if (this.#ended) return false;
     this.#subscription ??= this.#subscribe();
     await this.#connection.flush(); // a refusal arrives before the answer to this
     return !this.isDenied;
@@ -58,6 +60,7 @@ export class CoreSubscription {
 
   /** Asks the server to stop, and resolves when everything it had sent until then was delivered. */
   async drain(): Promise<void> {
+    this.#ended = true;
     await this.#subscription?.drain();
   }
 

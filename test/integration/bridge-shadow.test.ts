@@ -41,10 +41,11 @@ test("a shadow takes nothing away from the bridges that store, and makes no stre
     JOBS: { connection: "main", subject: "jobs.{sender}" },
     LATER: { connection: "main", subject: "later.{sender}" },
   };
-  const shadow = { ...registration, enforce: false, to: ["LATER"] };
+  const named = { ...registration, queue: "fleet" };
+  const shadow = { ...named, enforce: false, to: ["LATER"] };
   const service = await startTestBridge(
     t,
-    bridgeConfig(nats.url, fleet, { ingest: { registration, shadow }, streams }),
+    bridgeConfig(nats.url, fleet, { ingest: { registration: named, shadow }, streams }),
   );
 
   for (let node = 0; node < 20; node += 1) client.publish(REGISTRATION_SUBJECT, await fleet.registration(node));

@@ -215,6 +215,18 @@ test("headers count as what they take: messages of nothing else are shed too", a
   assert.ok(counters(service).ingest.overload > 0);
 });
 
+test("a message with more headers than any sender has is refused before they are read, and kept without them", async (t) => {
+  const { fleet, client, start } = await setup(t);
+  const service = await start();
+  const many = makeHeaders();
+  for (let name = 0; name < 20; name += 1) many.set(`Filler-${name}`, "x".repeat(500));
+
+  client.publish(REGISTRATION_SUBJECT, await fleet.registration(0), { headers: many });
+
+  await eventually(() => assert.deepEqual(counters(service).ingest.rejected, { too_large: 1 }));
+  await eventually(() => assert.equal(service.bridge.counters.quarantine.stored, 1));
+});
+
 test("messages accepted while JetStream's server is away are stored once it is back", async (t) => {
   const broker = await startNats(t);
   const storage = await startNats(t);

@@ -30,7 +30,8 @@ export class TrustInForce {
   readonly #log: Logger;
   #trust: Trust;
   #summary: TrustSummary;
-  #isRefused = false;
+  /** What was refused last, and not mended since. */
+  readonly #refused = new Set<ReloadCause>();
 
   /** Throws a `TrustError` for settings no verdict can rest on. */
   constructor(settings: TrustSettings, log: Logger) {
@@ -46,12 +47,12 @@ export class TrustInForce {
 
   /** Whether what was read last is refused, so that an older trust is in force. */
   get isRefused(): boolean {
-    return this.#isRefused;
+    return this.#refused.size > 0;
   }
 
   /** What an operator should know although messages are taken. */
   get warnings(): readonly string[] {
-    return this.#isRefused ? ["trust: what was read last is refused, an older trust is in force (see the log)"] : [];
+    return this.isRefused ? ["trust: what was read last is refused, an older trust is in force (see the log)"] : [];
   }
 
   /** Unix milliseconds; null when no revocation list says when it is due. */
@@ -66,7 +67,7 @@ export class TrustInForce {
       const trust = createTrust(settings);
       return this.#take(summarizeTrust(settings, trust), trust, cause);
     } catch (error) {
-      this.#isRefused = true;
+      this.#refused.add(cause);
       this.counters.refusals += 1;
       this.#log.error({ err: error, cause, digest: this.#summary.digest }, REFUSED);
       return "refused";
@@ -76,8 +77,10 @@ export class TrustInForce {
   #take(summary: TrustSummary, trust: Trust, cause: ReloadCause): ReloadResult {
     const { digest: was } = this.#summary;
     const { digest } = summary;
-    const wasRefused = this.#isRefused;
-    this.#isRefused = false;
+    const wasRefused = this.isRefused;
+    // Files alone are read under the old section: that a section was refused is not mended by them.
+    if (cause === "SIGHUP") this.#refused.clear();
+    else this.#refused.delete(cause);
     if (digest === was) {
       if (wasRefused || cause === "SIGHUP") this.#log.info({ cause, digest }, UNCHANGED);
       return "unchanged";

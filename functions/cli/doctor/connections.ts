@@ -1,4 +1,5 @@
 import { jobConnections, KEPT_SECTIONS, keptConnection } from "../../../shared/config/names.ts";
+import { sourceConsumers } from "../../../shared/config/resolve.ts";
 import type { Config } from "../../../shared/config/schema.ts";
 import { sizeText } from "../../../shared/config/units.ts";
 import { clockOffset } from "../../../shared/jetstream/clock-offset.ts";
@@ -74,7 +75,8 @@ function withoutJetStream({ about, text }: Line): Line {
 function jetStreamConnections(config: Config): ReadonlySet<string> {
   const kept = KEPT_SECTIONS.map((section) => keptConnection(config, section));
   const streams = Object.values(config.streams).map(({ connection }) => connection);
-  return new Set([...streams, ...kept, ...jobConnections(config)].filter((name) => name !== null));
+  const sources = sourceConsumers(config).map(({ connection }) => connection);
+  return new Set([...streams, ...sources, ...kept, ...jobConnections(config)].filter((name) => name !== null));
 }
 
 function serverLine(about: string, server: ServerFacts, settings: ConnectionSettings | undefined): Line {

@@ -29,9 +29,12 @@ function serverProblem(scheme: string, place: string): string | null {
   return Number(port) > 65_535 ? `${port} is no port` : null;
 }
 
-/** The domain of a host's name; null for an address and for a name that has none. */
+/** The domain of a host's name; null for an address and for a name that has none, or only a top-level domain. */
 export function domainOf(host: string): string | null {
   const name = host.replace(/^[a-z]+:\/\//, "").replace(/:\d+$/, "");
   const dot = name.indexOf(".");
-  return dot <= 0 || dot === name.length - 1 || isIP(name.replace(/[[\]]/g, "")) !== 0 ? null : name.slice(dot + 1);
+  const domain = name.slice(dot + 1);
+  return dot <= 0 || !domain.includes(".") || domain.endsWith(".") || isIP(name.replace(/[[\]]/g, "")) !== 0
+    ? null
+    : domain;
 }

@@ -13,7 +13,7 @@ const TAMPERED = "Treat it as forged or damaged on the way. Look at who may publ
 export const REMEDIES: Readonly<Record<RejectionCode, Remedy>> = {
   too_large: {
     meaning:
-      "The message is larger than `trust.limits.maxBytes` or the ingest's `accept.maxBytes`, or its headers than 4 kB.",
+      "The message is larger than `trust.limits.maxBytes` or the ingest's `accept.maxBytes`, or its headers than 8 KiB (of a submission or raw message its own: than 4 kB).",
     remedy: "Raise the limit, or make the payload smaller (registration compression).",
   },
   bad_utf8: { meaning: "The message is not valid UTF-8.", remedy: LEGACY },

@@ -126,10 +126,11 @@ function readSeconds(value: unknown): bigint | undefined {
   return isRepresentable(timeNs) ? timeNs : undefined;
 }
 
-function factsRefusal({ sender, agent, id }: EventFacts): Refusal | null {
+function factsRefusal({ sender, agent, id, type }: EventFacts): Refusal | null {
   if (!isSubjectSafe(sender))
     return new Refusal("sender_invalid", `identity ${quoted(sender)} is no safe subject token`);
   if (!isHeaderSafe(agent)) return new Refusal("agent_invalid", `${quoted(agent)} cannot stand in a header`);
+  if (!isHeaderSafe(type)) return new Refusal("bad_event", `type ${quoted(type)} cannot stand in a header`);
   if (id === "" || isHeaderSafe(id)) return null;
   return new Refusal("bad_event", `id ${quoted(id)} cannot stand in a header`);
 }

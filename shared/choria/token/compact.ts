@@ -23,7 +23,7 @@ type Rest = readonly [
 
 /**
  * A proven token as bytes: moments, the place of its anchor among the configured ones, key, and what its holder may be and
- * do. 170 bytes in the cache with one name and one collective.
+ * do. 190 bytes in the cache with one name and one collective.
  */
 export function tokenForm(anchors: readonly string[], maxKeys: number): CompactForm<ProvenToken> {
   const keys = new KeyCache(maxKeys, ed25519FromBytes);

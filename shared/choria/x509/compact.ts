@@ -7,7 +7,7 @@ import type { ProvenCertificate } from "./verify.ts";
 const MOMENT_BYTES = 8;
 const HEAD_BYTES = 3 * MOMENT_BYTES + 2;
 
-/** A proven certificate as bytes: moments, key, names. 400 bytes in the cache with RSA-2048 and one name. */
+/** A proven certificate as bytes: moments, key, names. 430 bytes in the cache with RSA-2048 and one name. */
 export function certificateForm(maxKeys: number): CompactForm<ProvenCertificate> {
   // PKCS #1: OpenSSL 3 needs twenty times as long for the same key as SubjectPublicKeyInfo.
   const keys = new KeyCache(maxKeys, (key) => createPublicKey({ key, format: "der", type: "pkcs1" }));

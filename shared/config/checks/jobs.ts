@@ -2,13 +2,11 @@ import { subjectCovers, subjectsOverlap } from "../../subjects/overlap.ts";
 import type { Finding } from "../problem.ts";
 import type { Config, JobConfig } from "../schema.ts";
 import { durationText } from "../units.ts";
+import { checkAckWait } from "./ack-wait.ts";
 import { streamsDownstream } from "./flow.ts";
 import { checkOrder } from "./order.ts";
 import { pairs } from "./scope.ts";
 import { streamFilter } from "./streams.ts";
-
-/** Leases are renewed at a third of it, and a renewal takes a round trip and an event loop that is free. */
-const SHORTEST_ACK_WAIT_MS = 1_000;
 
 export function checkJobs(config: Config): readonly Finding[] {
   return [
@@ -49,12 +47,7 @@ function checkFilter(config: Config, path: PropertyKey[], { filter, stream }: Jo
 }
 
 function checkTimes(path: PropertyKey[], { ackWait, retry }: JobConfig): Finding[] {
-  const findings: Finding[] = [];
-  if (ackWait < SHORTEST_ACK_WAIT_MS) {
-    const problem = "is too short to be renewed in time: messages in hand would be delivered again";
-    const fix = `make it ${durationText(SHORTEST_ACK_WAIT_MS)} or more`;
-    findings.push({ path: [...path, "ackWait"], value: durationText(ackWait), problem, fix });
-  }
+  const findings = checkAckWait([...path, "ackWait"], ackWait);
   if (retry.maxDelay < retry.delay) {
     const at = [...path, "retry", "maxDelay"];
     const fix = `make it ${durationText(retry.delay)} or more`;

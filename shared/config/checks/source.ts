@@ -1,6 +1,7 @@
 import { streamName } from "../names.ts";
 import type { Finding } from "../problem.ts";
 import type { Config, IngestConfig } from "../schema.ts";
+import { checkAckWait } from "./ack-wait.ts";
 import { pairs } from "./scope.ts";
 
 /** Whether `from`, `source`, `queue` and `enforce` of an ingest fit together. */
@@ -25,7 +26,10 @@ function checkStreamSource(config: Config, path: PropertyKey[], ingest: IngestCo
   return [
     ...(source === undefined
       ? [refuse("source", "is missing: from: stream has to say which", "add source: { stream: <its name> }")]
-      : checkLoop(config, [...path, "source", "stream"], { ...ingest, source })),
+      : [
+          ...checkAckWait([...path, "source", "ackWait"], source.ackWait),
+          ...checkLoop(config, [...path, "source", "stream"], { ...ingest, source }),
+        ]),
     ...(queue === undefined
       ? []
       : [refuse("queue", "has no effect with from: stream", "leave it out: bridges share the durable consumer")]),

@@ -18,9 +18,9 @@ const AS_FAST_AS_POSSIBLE = 1_000_000;
 /** One event among so many registrations. */
 const EVENT_EVERY = 20;
 const EVENTS = "choria.lifecycle.event.alive.server";
-const IN_FLIGHT = 64;
+const IN_FLIGHT = 400;
 /** So many at a time have room in the registrations' part of the hand, however slow the machine is. */
-const NEXT_INTERVAL = { waves: 10, messages: IN_FLIGHT / 2 };
+const NEXT_INTERVAL = { waves: 5, messages: IN_FLIGHT / 2 };
 
 /** Of the same node and with the same id, as nodes really send them: each is stored. */
 function publishEvent(client: NatsConnection, n: number): void {

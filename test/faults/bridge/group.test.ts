@@ -8,6 +8,8 @@ const sharedFleet = startFleet({ after });
 
 /** The broker learns of a death when the system closes the dead one's socket. */
 const NOTICED_WITHIN_MS = 1_000;
+/** Of a rolling restart: so many are sent before it is asked whether it is over. */
+const WAVE = 500;
 
 for (const size of [1, 2, 3]) {
   test(`SIGKILL of one of a queue group's ${size} bridges loses only what it held, or what is sent while there is none`, async (t) => {
@@ -32,28 +34,32 @@ for (const size of [1, 2, 3]) {
   });
 }
 
-test("a rolling restart of a queue group's bridges under 2,000 messages a second loses nothing", async (t) => {
-  const { broker, sender, books, startBridge } = await startScene(t, sharedFleet, { messages: 16_000 });
+test("a rolling restart of a queue group's bridges loses nothing, at 2,000 messages a second where the machine can", async (t) => {
+  const { broker, sender, books, startBridge } = await startScene(t, sharedFleet, { messages: 20_000 });
   const old = await Promise.all([startBridge(), startBridge()]);
 
   const began = performance.now();
-  const sending = sender.send(16_000, 2_000);
-  const restartedAt: number[] = [];
+  let isOver = false;
+  const sending = (async () => {
+    while (!isOver && sender.remaining > 0) await sender.send(WAVE, 2_000);
+    return Math.round(sender.sent.size / ((performance.now() - began) / 1_000));
+  })();
+  const remaining: number[] = [];
   for (const { child, ended } of old) {
     await wait(1_000);
-    restartedAt.push(sender.remaining);
+    remaining.push(sender.remaining);
     child.kill("SIGTERM");
     assert.equal((await ended).code, 0, "it did not end by itself with nothing left");
     await startBridge();
   }
-  await sending;
-  const rate = Math.round(16_000 / ((performance.now() - began) / 1_000));
+  isOver = true;
+  const rate = await sending;
 
   const balance = await books.balance();
   books.report(t, `rolling restart of 2 bridges, ${rate}/s`, balance, broker.serverVersion);
   assert.deepEqual([balance.missing.length, balance.shed], [0, {}]);
   assert.ok(
-    restartedAt.every((remaining) => remaining > 0),
-    "a restart came when all was sent: the test shows little",
+    remaining.every((left) => left > 0),
+    "a bridge was ended when all was sent: the test shows little",
   );
 });

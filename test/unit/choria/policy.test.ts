@@ -54,6 +54,7 @@ for (const [what, accept, code] of cases) {
 }
 
 for (const [ageMs, code] of [
+  [-5_001, "not_accepted"],
   [-5_000, "ok"],
   [5_000, "ok"],
   [5_001, "not_accepted"],

@@ -79,3 +79,14 @@ for (const [what, read, reason] of failures) {
     assert.equal(lines.at(-1)?.["msg"], "trust was read again; nothing has changed");
   });
 }
+
+test("a section that was refused stays refused when only files are read again", () => {
+  const { inForce } = setup();
+
+  inForce.reload(() => broken, "SIGHUP");
+  inForce.reload(() => makeTrustSettings(), "a trust file changed");
+  assert.equal(inForce.isRefused, true);
+
+  inForce.reload(() => makeTrustSettings(), "SIGHUP");
+  assert.equal(inForce.isRefused, false);
+});
