@@ -57,7 +57,7 @@ function imported(text: string, plugins: Readonly<Record<string, string>> = {}):
     settings: settingsOf(`plugin.d/${plugin}.cfg`, content, `plugin.${plugin}`),
   }));
   const files = [{ isCore: true, settings: settingsOf(FILE, text, "") }, ...parts];
-  const place = { folder: "/etc/choria", home: "/home/choria" };
+  const place = { folder: "/etc/choria", home: "/srv/choria" };
   const translation = translate({ files, place, host: "this-host" }, report);
   const yaml = yamlText(translation, FILE);
   return { config: parseConfig(yaml, "out.yaml", {}), yaml, remarks: translation.remarks };
@@ -355,7 +355,7 @@ plugin.security.file.key = ~/broker.key
   assert.doesNotMatch(everything, /hunter2|s3cret/);
   assert.match(texts(remarks, "choose"), /`user: bob` and `passwordFile: FILE`/);
   assert.equal(config.trust.v1?.ca, "/etc/choria/ssl/ca.pem");
-  assert.equal(config.connections.broker?.tls?.key, "/home/choria/broker.key");
+  assert.equal(config.connections.broker?.tls?.key, "/srv/choria/broker.key");
   assert.match(texts(remarks, "choose"), /file\.ca = ssl\/ca\.pem is relative/);
 });
 
