@@ -63,6 +63,8 @@ export class CostWatch {
   async #usualMs(valid: Judged): Promise<number> {
     const known = this.#usual.get(valid);
     if (known !== undefined) return known;
+    const verdict = await judgeWith(unseen(), valid);
+    if (!verdict.ok) throw new Error(`what others are compared with is not valid: ${verdict.rejection.code}`);
     const { validMs } = await compare(valid, valid);
     const usual = Math.max(FLOOR_MS, validMs);
     this.#usual.set(valid, usual);
@@ -111,6 +113,9 @@ const sizeClass = (bytes: number): number => Math.ceil(Math.log2(Math.max(1_024,
 
 const twins = new Map<string, Judged>();
 
+/** Bytes. A twin may turn out a tenth larger, and one beyond the limit of 1 MiB would be refused for nothing. */
+const LARGEST_TWIN = 900_000;
+
 /** A valid message of the size, give or take a fifth, of the kind that the other one would pass for. */
 function validTwin({ kind, data }: Judged, specimen: Specimen): Judged {
   const isV1 = specimen.data.includes("choria:transport:1");
@@ -118,7 +123,7 @@ function validTwin({ kind, data }: Judged, specimen: Specimen): Judged {
   const key = `${form} ${sizeClass(data.length)}`;
   const known = twins.get(key);
   if (known !== undefined) return known;
-  const twin = makeTwin(form, Math.max(1_024, data.length));
+  const twin = makeTwin(form, Math.min(LARGEST_TWIN, Math.max(1_024, data.length)));
   twins.set(key, twin);
   return twin;
 }
