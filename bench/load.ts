@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, mkdirSync, openSync, readFileSync, readSync, renameSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { composeReport } from "../functions/simulate/hostile.ts";
@@ -9,6 +9,7 @@ import { trustOfFleet } from "../functions/simulate/trust.ts";
 import { ksuid, v1RequestId } from "../shared/choria/ids.ts";
 import { inventoryPayload } from "../shared/choria/registration.ts";
 import type { TrustSettings } from "../shared/choria/settings.ts";
+import { readLoadFile, writeLoadFile } from "./load-file.ts";
 
 /**
  * Load for the benchmarks: distinct, really signed registrations, made once and kept on disk, because signing costs more
@@ -17,8 +18,6 @@ import type { TrustSettings } from "../shared/choria/settings.ts";
 
 /** Raised whenever what a file holds changes: older files are made anew. */
 const FORMAT = 2;
-/** Signatures under way in libuv's pool. */
-const SIGNING = 64;
 export const COLLECTIVE = "mcollective";
 /** Where the load is sent to. */
 export const SUBJECT = `${COLLECTIVE}.broadcast.agent.registration`;
@@ -76,16 +75,11 @@ interface Signing {
 }
 
 async function writeLoad(file: string, request: LoadRequest, signing: Signing): Promise<void> {
-  const draft = `${file}.${process.pid}`; // renamed when whole: a run that was ended half-way leaves no short load
-  const descriptor = openSync(draft, "w", 0o600);
-  writeSync(descriptor, `${JSON.stringify({ format: FORMAT, ...request, signedAtMs: signing.signedAtMs })}\n`);
-  for (let from = 0; from < request.count; from += SIGNING) {
-    const numbers = Array.from({ length: Math.min(SIGNING, request.count - from) }, (_, place) => from + place);
-    const messages = await Promise.all(numbers.map((number) => makeMessage(number, request, signing)));
-    writeSync(descriptor, Buffer.concat(messages.flatMap((message) => [lengthOf(message), message])));
-  }
-  closeSync(descriptor);
-  renameSync(draft, file);
+  const header = { format: FORMAT, ...request, signedAtMs: signing.signedAtMs };
+  await writeLoadFile(file, header, request.count, async (number) => {
+    const message = await makeMessage(number, request, signing);
+    return Buffer.concat([lengthOf(message), message]);
+  });
 }
 
 function makeMessage(number: number, { protocol, senders, gzippedBytes }: LoadRequest, { pki, signedAtMs }: Signing) {
@@ -119,11 +113,9 @@ function lengthOf(message: Uint8Array): Buffer {
 
 /** The messages of a load file, in order. Throws when the file is not one, or is cut short. */
 export function readLoad(file: string): { readonly messages: readonly Uint8Array[]; readonly signedAtMs: number } {
-  const bytes = readFileSync(file);
-  const headerEnd = bytes.indexOf("\n");
-  const header = headerSchema.parse(JSON.parse(bytes.toString("utf8", 0, headerEnd)));
+  const { header, bytes, start } = readLoadFile(file, headerSchema);
   const messages: Uint8Array[] = [];
-  for (let at = headerEnd + 1; at < bytes.length; ) {
+  for (let at = start; at < bytes.length; ) {
     const length = bytes.readUInt32BE(at);
     messages.push(bytes.subarray(at + 4, at + 4 + length));
     at += 4 + length;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import {
@@ -11,6 +11,7 @@ import {
 } from "../../shared/choria/compose.ts";
 import type { TrustSettings } from "../../shared/choria/settings.ts";
 import { COLLECTIVE } from "../load.ts";
+import { readLoadFile, writeLoadFile } from "../load-file.ts";
 import { type FleetSigner, openV1Signer, openV2Signer } from "./fleet-signers.ts";
 
 /**
@@ -19,7 +20,6 @@ import { type FleetSigner, openV1Signer, openV2Signer } from "./fleet-signers.ts
  */
 
 const FORMAT = 1;
-const SIGNING = 64;
 const TTL_SECONDS = 60;
 const ID_CHARACTERS = 32;
 /** Random bytes that every payload is a piece of. */
@@ -78,22 +78,15 @@ export async function ensureFleetLoad(
 }
 
 async function writeParts(file: string, header: Header, signer: FleetSigner): Promise<void> {
-  const draft = `${file}.${process.pid}`; // renamed when whole
-  const descriptor = openSync(draft, "w", 0o600);
-  writeSync(descriptor, `${JSON.stringify(header)}\n`);
   const noise = Buffer.from(header.noise, "base64");
-  for (let from = 0; from < header.senders; from += SIGNING) {
-    const numbers = Array.from({ length: Math.min(SIGNING, header.senders - from) }, (_, place) => from + place);
-    const parts = await Promise.all(
-      numbers.map((number) => signer.sign(number, fleetIdentity(number), signedText(number, header, noise))),
+  await writeLoadFile(file, header, header.senders, async (number) => {
+    const { credential, signature } = await signer.sign(
+      number,
+      fleetIdentity(number),
+      signedText(number, header, noise),
     );
-    writeSync(
-      descriptor,
-      Buffer.concat(parts.flatMap(({ credential, signature }) => [sized(credential), sized(signature)])),
-    );
-  }
-  closeSync(descriptor);
-  renameSync(draft, file);
+    return Buffer.concat([sized(credential), sized(signature)]);
+  });
 }
 
 function sized(part: Buffer): Buffer {
@@ -103,11 +96,9 @@ function sized(part: Buffer): Buffer {
 }
 
 export function openFleetLoad(file: string): FleetLoad {
-  const bytes = readFileSync(file);
-  const headerEnd = bytes.indexOf("\n");
-  const header = headerSchema.parse(JSON.parse(bytes.toString("utf8", 0, headerEnd)));
+  const { header, bytes, start } = readLoadFile(file, headerSchema);
   const starts = new Uint32Array(header.senders);
-  let at = headerEnd + 1;
+  let at = start;
   for (let number = 0; number < header.senders; number += 1) {
     starts[number] = at;
     for (let part = 0; part < 2; part += 1) at += 2 + bytes.readUInt16BE(at);

@@ -41,12 +41,12 @@ export class Connections {
   }
 
   async get(name: string, role: Role): Promise<Connection> {
-    const key = `${role} ${name}`;
+    const key = keyOf(role, name);
     const known = this.#open.get(key);
     if (known !== undefined) return known;
     const connection = await this.#context.connect(name, role);
     this.#open.set(key, connection);
-    this.#watch(key, name, connection);
+    this.#watch(role, name, connection);
     return connection;
   }
 
@@ -70,7 +70,7 @@ export class Connections {
   /** New credentials are shown at the next reconnect. Where the old ones may not do what is needed, that is now. */
   async credentialsChanged(name: string): Promise<void> {
     for (const role of ["ingest", "source", "publish"] as const) {
-      const key = `${role} ${name}`;
+      const key = keyOf(role, name);
       if (!this.health.isDenied(key)) continue;
       this.#context.log.info(
         { connection: key },
@@ -105,7 +105,8 @@ export class Connections {
     }
   }
 
-  #watch(key: string, name: string, connection: Connection): void {
+  #watch(role: Role, name: string, connection: Connection): void {
+    const key = keyOf(role, name);
     const { log, clock } = this.#context;
     const counters: ConnectionCounters = { disconnects: 0, disconnectedMs: 0, downSince: null };
     this.#context.counters.set(key, counters);
@@ -117,7 +118,7 @@ export class Connections {
           counters.downSince ??= clock.now();
           this.health.disconnected(key);
           for (const listener of this.#listenersOn(connection)) listener.disconnected();
-          const meaning = key.startsWith("ingest") ? "; what is published meanwhile is lost, its number unknown" : "";
+          const meaning = role === "ingest" ? "; what is published meanwhile is lost, its number unknown" : "";
           log.warn({ connection: key }, `disconnected${meaning}`);
         },
         onReconnect: (downMs) => {
@@ -145,4 +146,8 @@ export class Connections {
     const text = denials.text(name, refused);
     if (this.health.denied(key, refused, text)) log.error({ connection: key }, text);
   }
+}
+
+function keyOf(role: Role, name: string): string {
+  return `${role} ${name}`;
 }

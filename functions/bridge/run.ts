@@ -43,7 +43,7 @@ export interface BridgeOptions {
 /** Runs a bridge as a service: its streams made or checked, its metrics and health served. */
 export async function runBridge({ config, resolved, apply, log }: BridgeOptions): Promise<BridgeService> {
   const connect = (name: string, label: string): Promise<Connection> =>
-    openNamed(resolved.connections, name, label, (problem) => log.warn({ connection: name }, problem));
+    openNamed(resolved.connections, name, label, log);
   const setUp = async (name: string, ensure: (jsm: Manager) => Promise<unknown>): Promise<void> => {
     await withManager(await connect(name, "setup"), ensure).catch((error: unknown) => {
       throw refusal(new Denials(config), name, error);

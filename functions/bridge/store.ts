@@ -1,6 +1,6 @@
 import type { ValidatedMessage } from "../../shared/choria/message.ts";
 import { adapterOutput } from "../../shared/choria/output.ts";
-import type { Lane } from "../../shared/jetstream/lane.ts";
+import type { Lane, Settle } from "../../shared/jetstream/lane.ts";
 import type { SubjectTemplate } from "../../shared/subjects/template.ts";
 import { carriedTrace, type Headers, withTrace } from "../../shared/telemetry/trace-context.ts";
 import type { StreamCounters } from "./accounting/counters.ts";
@@ -53,7 +53,7 @@ export function store(
 }
 
 /** Calls `onAll` after as many calls: kept when each of them says so. */
-function joint(calls: number, onAll: (kept: boolean) => void): (kept: boolean) => void {
+function joint(calls: number, onAll: Settle): Settle {
   let missing = calls;
   let allKept = true;
   return (kept) => {

@@ -61,8 +61,13 @@ export function filePath(path: string, name: string): string {
   return resolve(path === "-" ? "." : dirname(path), name);
 }
 
+/** The code of a system error, else the error itself, as text. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}
+
 function unreadable(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+  const code = errorCode(error);
   if (code === "ENOENT") return "does not exist";
   return code === "ERR_ENCODING_INVALID_ENCODED_DATA" ? "is no UTF-8 text" : `cannot be read (${code})`;
 }

@@ -29,8 +29,7 @@ export interface ConsumerChoice {
 /** What opening jobs needs, from a configuration. */
 export function consumerOptions({ path, config, resolved }: ConsumerConfig, choice: ConsumerChoice): OpenJobsOptions {
   const { only, apply, log, loadHandler = importHandlers(dirname(resolve(path))) } = choice;
-  const connect = (name: string): Promise<Connection> =>
-    openNamed(resolved.connections, name, "worker", (problem) => log.warn({ connection: name }, problem));
+  const connect = (name: string): Promise<Connection> => openNamed(resolved.connections, name, "worker", log);
   return { config, file: path, only, apply, log, loadHandler, connect, unwrap: payloadOf, worker: workerName() };
 }
 

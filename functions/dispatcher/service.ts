@@ -34,8 +34,7 @@ export async function runDispatcher(options: DispatcherOptions): Promise<Dispatc
   const dispatcher = await Dispatcher.start({
     config,
     functionPrefix,
-    connect: (name) =>
-      openNamed(resolved.connections, name, "dispatcher", (problem) => log.warn({ connection: name }, problem)),
+    connect: (name) => openNamed(resolved.connections, name, "dispatcher", log),
     openLambda,
     log,
     now: () => performance.now(),

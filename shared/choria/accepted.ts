@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { Kind, MessageKind, Proof, Protocol, ValidatedMessage } from "./message.ts";
+import type { IngestKind, Kind, MessageKind, Proof, Protocol, ValidatedMessage } from "./message.ts";
 import type { Inner } from "./wire/inner.ts";
 import { decodeUtf8 } from "./wire/utf8.ts";
 
@@ -52,6 +52,9 @@ export interface ForeignFacts {
 }
 
 export type ForeignKind = Exclude<MessageKind, Kind>;
+
+/** The kinds outside Choria's protocol, which are given the time of their arrival. */
+export const FOREIGN_KINDS: ReadonlySet<IngestKind> = new Set<ForeignKind>(["event", "submission", "raw"]);
 
 /** As `accepted`, for the kinds outside Choria's protocol. */
 export function acceptedForeign({ receivedAtMs, payload, ...facts }: ForeignFacts): ValidatedMessage {

@@ -1,6 +1,7 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
+import { createHash, createPublicKey, sign } from "node:crypto";
 import { Refusal } from "./refusal.ts";
 import { CLIENT, type Claims, readClaims, SERVER } from "./token/claims.ts";
+import { ed25519Bytes, ed25519FromSeed, HEX_KEY } from "./token/key.ts";
 
 /** What a client shows Choria's broker with protocol v2: its token, and a signature over the nonce the broker sent. */
 export interface BrokerCredentials {
@@ -25,9 +26,6 @@ export interface BrokerFault {
   readonly fix: string;
 }
 
-const HEX_SEED = /^[0-9a-fA-F]{64}$/;
-/** PKCS#8 of an ed25519 key (RFC 8410), up to the 32 bytes of the seed. */
-const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 const MAX_DEPTH = 32;
 
 /**
@@ -44,11 +42,11 @@ export function brokerCredentials(
   if (claims.purpose !== CLIENT) return badToken(purposeProblem(claims), ISSUE_TOKEN);
   if (callerId === null) return badToken("holds a token without a caller id", ISSUE_TOKEN);
   if (publicKey === null) return badToken("holds a token without a public key", `${ISSUE_TOKEN} --public-key KEY`);
-  if (!HEX_SEED.test(seed)) {
+  if (!HEX_KEY.test(seed)) {
     return badSeed("does not hold an ed25519 seed of 64 hex characters", "name the first file of `choria jwt keys`");
   }
-  const key = privateKey(seed);
-  if (publicHex(key) !== publicKey.toLowerCase()) {
+  const key = ed25519FromSeed(Buffer.from(seed, "hex"));
+  if (ed25519Bytes(createPublicKey(key)).toString("hex") !== publicKey.toLowerCase()) {
     const fix = `name the seed whose public key went into the token, or ${ISSUE_TOKEN} with this one's --public-key`;
     return badSeed(`is not the seed of the token's public key (${publicKey})`, fix);
   }
@@ -76,16 +74,6 @@ function badToken(problem: string, fix: string): BrokerFault {
 
 function badSeed(problem: string, fix: string): BrokerFault {
   return { at: "seed", problem, fix };
-}
-
-function privateKey(seed: string): KeyObject {
-  const der = Buffer.concat([PKCS8_PREFIX, Buffer.from(seed, "hex")]);
-  return createPrivateKey({ key: der, format: "der", type: "pkcs8" });
-}
-
-/** The 32 bytes of an ed25519 public key end its SubjectPublicKeyInfo. */
-function publicHex(key: KeyObject): string {
-  return createPublicKey(key).export({ format: "der", type: "spki" }).subarray(-32).toString("hex");
 }
 
 function firstEnd({ expiresAt, issuerExpiresAt }: Claims): number | null {

@@ -6,7 +6,7 @@ import type { IngestKind, Moment, ValidatedMessage, Verdict, Wire } from "./mess
 import { Refusal } from "./refusal.ts";
 import { nameDenial } from "./rules/deny.ts";
 import type { Trust } from "./trust.ts";
-import { validate } from "./validate.ts";
+import { validate, verdictOf } from "./validate.ts";
 
 /**
  * The verdict on a message taken from a subject of which the ingest says that it carries `kind`. Never rejects, whatever
@@ -23,17 +23,11 @@ export function judge(wire: Wire, kind: IngestKind, trust: Trust, moment: Moment
   }
 }
 
-async function judgeForeign(wire: Wire, kind: ForeignKind, trust: Trust, moment: Moment): Promise<Verdict> {
-  try {
+function judgeForeign(wire: Wire, kind: ForeignKind, trust: Trust, moment: Moment): Promise<Verdict> {
+  return verdictOf(async () => {
     const message = await judgeAs(wire, kind, trust, moment);
-    const result = message instanceof Refusal ? message : (nameDenial([message.sender], trust.deny) ?? message);
-    if (!(result instanceof Refusal)) return { ok: true, message: result };
-    return { ok: false, rejection: { code: result.code, detail: result.detail } };
-  } catch (error) {
-    // As in `validate`: no input is known to lead here.
-    const name = error instanceof Error ? error.name : typeof error;
-    return { ok: false, rejection: { code: "bad_message", detail: `validation itself failed (${name})` } };
-  }
+    return message instanceof Refusal ? message : (nameDenial([message.sender], trust.deny) ?? message);
+  });
 }
 
 async function judgeAs(

@@ -7,10 +7,10 @@ import { ambiguityRefusal, collectiveRefusal, RSA_SHA256, signatureRefusal, time
 import { nameDenial, nameOfCaller } from "./rules/deny.ts";
 import { namesRefusal, type RequestKind, requestKind, v1CallerIdentity, v1CallerRefusal } from "./rules/fields.ts";
 import { matchesAny } from "./rules/pattern.ts";
+import type { SecuredReply, SecuredRequest } from "./secured.ts";
 import type { Trust, V1Trust } from "./trust.ts";
 import { type Inner, readReply, readRequest } from "./wire/inner.ts";
-import { readSecure, type SecureReply, type SecureRequest } from "./wire/secure.ts";
-import type { Transport } from "./wire/transport.ts";
+import type { SecureRequest } from "./wire/secure.ts";
 import { readCertificates } from "./x509/certificate.ts";
 import { type ProvenCertificate, verifyCertificates } from "./x509/verify.ts";
 
@@ -28,25 +28,8 @@ const INSECURE_REGISTRATION = {
   signature: Buffer.from("insecure registration").toString("base64"),
 };
 
-/** Checks 5 to 16 for a v1 message; `auto` takes it for what it says it is. */
-export async function judgeV1(
-  transport: Transport,
-  kind: Kind | "auto",
-  context: V1Context,
-): Promise<ValidatedMessage | Refusal> {
-  const { maxDepth } = context.trust.limits;
-  const secure = readSecure(transport.secure, { protocol: "v1", kind, maxDepth });
-  if (secure instanceof Refusal) return secure;
-  return "hash" in secure ? judgeReply(transport, secure, context) : judgeRequest({ transport, secure, kind }, context);
-}
-
-interface Request {
-  readonly transport: Transport;
-  readonly secure: SecureRequest;
-  readonly kind: Kind | "auto";
-}
-
-async function judgeRequest(request: Request, context: V1Context): Promise<ValidatedMessage | Refusal> {
+/** Checks 6 to 16 for a v1 request or registration. */
+export async function judgeV1Request(request: SecuredRequest, context: V1Context): Promise<ValidatedMessage | Refusal> {
   const { transport, secure } = request;
   const inner = readRequest(secure.signed, "v1", context.trust.limits.maxDepth);
   const kind = requestKind(request.kind, inner);
@@ -165,7 +148,7 @@ function registrationRefusal({ caller, sender }: Inner, v1: V1Trust): Refusal | 
 }
 
 /** Checks 7 to 15 for a v1 reply, which nobody signs: the hash shows that it is whole, not who made it. */
-function judgeReply(transport: Transport, secure: SecureReply, context: V1Context): ValidatedMessage | Refusal {
+export function judgeV1Reply({ transport, secure }: SecuredReply, context: V1Context): ValidatedMessage | Refusal {
   const inner = readReply(secure.signed, "v1", context.trust.limits.maxDepth);
   if (inner instanceof Refusal) return inner;
   const refusal =

@@ -1,15 +1,15 @@
 import { hash } from "node:crypto";
 import { accepted } from "./accepted.ts";
-import type { Kind, ValidatedMessage } from "./message.ts";
+import type { ValidatedMessage } from "./message.ts";
 import { quoted, Refusal } from "./refusal.ts";
 import { ambiguityRefusal, collectiveRefusal, ED25519, signatureRefusal, timeRefusal } from "./rules/checks.ts";
 import { nameDenial, nameOfCaller } from "./rules/deny.ts";
 import { namesRefusal, requestKind, v2CallerRefusal } from "./rules/fields.ts";
+import type { SecuredReply, SecuredRequest } from "./secured.ts";
 import { type CallerCredential, proveClient, proveServer } from "./token/credential.ts";
 import type { Trust, V2Trust } from "./trust.ts";
 import { type Inner, readReply, readRequest } from "./wire/inner.ts";
-import { readSecure, type SecureReply, type SecureRequest } from "./wire/secure.ts";
-import type { Transport } from "./wire/transport.ts";
+import type { SecureReply, SecureRequest } from "./wire/secure.ts";
 
 export interface V2Context {
   readonly trust: Trust;
@@ -20,25 +20,8 @@ export interface V2Context {
 /** go-choria with security off, and every request to agent aaa_signer, sign with this word. */
 const INSECURE_SIGNATURES: ReadonlySet<string> = new Set(["insecure", Buffer.from("insecure").toString("base64")]);
 
-/** Checks 5 to 16 for a v2 message; `auto` takes it for what it says it is. */
-export async function judgeV2(
-  transport: Transport,
-  kind: Kind | "auto",
-  context: V2Context,
-): Promise<ValidatedMessage | Refusal> {
-  const { maxDepth } = context.trust.limits;
-  const secure = readSecure(transport.secure, { protocol: "v2", kind, maxDepth });
-  if (secure instanceof Refusal) return secure;
-  return "hash" in secure ? judgeReply(transport, secure, context) : judgeRequest({ transport, secure, kind }, context);
-}
-
-interface Request {
-  readonly transport: Transport;
-  readonly secure: SecureRequest;
-  readonly kind: Kind | "auto";
-}
-
-async function judgeRequest(request: Request, context: V2Context): Promise<ValidatedMessage | Refusal> {
+/** Checks 6 to 16 for a v2 request or registration. */
+export async function judgeV2Request(request: SecuredRequest, context: V2Context): Promise<ValidatedMessage | Refusal> {
   const { limits, ttl } = context.trust;
   const { transport, secure } = request;
   if (INSECURE_SIGNATURES.has(secure.signature)) {
@@ -108,9 +91,8 @@ function messageDenial({ sender, caller }: Inner, { trust }: V2Context): Refusal
 }
 
 /** Checks 7 to 15 for a v2 reply. */
-async function judgeReply(
-  transport: Transport,
-  secure: SecureReply,
+export async function judgeV2Reply(
+  { transport, secure }: SecuredReply,
   context: V2Context,
 ): Promise<ValidatedMessage | Refusal> {
   const inner = readReply(secure.signed, "v2", context.trust.limits.maxDepth);

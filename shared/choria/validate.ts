@@ -1,8 +1,9 @@
 import type { Kind, ValidatedMessage, Verdict } from "./message.ts";
 import { Refusal } from "./refusal.ts";
 import type { Trust } from "./trust.ts";
-import { judgeV1 } from "./v1.ts";
-import { judgeV2 } from "./v2.ts";
+import { judgeV1Reply, judgeV1Request } from "./v1.ts";
+import { judgeV2Reply, judgeV2Request } from "./v2.ts";
+import { readSecure } from "./wire/secure.ts";
 import { readTransport } from "./wire/transport.ts";
 
 /**
@@ -18,8 +19,13 @@ export async function validate(
   nowMs: number,
   revocationMs: number = nowMs,
 ): Promise<Verdict> {
+  return verdictOf(() => judge({ raw, kind, trust, nowMs, revocationMs }));
+}
+
+/** The verdict that a judgement comes to. Never rejects. */
+export async function verdictOf(judgement: () => Promise<ValidatedMessage | Refusal>): Promise<Verdict> {
   try {
-    const result = await judge({ raw, kind, trust, nowMs, revocationMs });
+    const result = await judgement();
     if (!(result instanceof Refusal)) return { ok: true, message: result };
     return { ok: false, rejection: { code: result.code, detail: result.detail } };
   } catch (error) {
@@ -41,11 +47,18 @@ async function judge({ raw, kind, trust, nowMs, revocationMs }: Case): Promise<V
   const { v1, v2, limits } = trust;
   const transport = readTransport(raw, limits, { v1: v1 !== null, v2: v2 !== null });
   if (transport instanceof Refusal) return transport;
-  if (transport.protocol === "v1" && v1 !== null) {
+  const { protocol } = transport;
+  const secure = readSecure(transport.secure, { protocol, kind, maxDepth: limits.maxDepth });
+  if (secure instanceof Refusal) return secure;
+  if (protocol === "v1" && v1 !== null) {
     const context = { trust, v1, nowMs, revocationMs };
-    return judgeV1(transport, kind, context);
+    return "hash" in secure
+      ? judgeV1Reply({ transport, secure }, context)
+      : judgeV1Request({ transport, secure, kind }, context);
   }
-  if (v2 === null) return new Refusal("protocol_not_enabled", `protocol ${transport.protocol} has no trust configured`);
+  if (v2 === null) return new Refusal("protocol_not_enabled", `protocol ${protocol} has no trust configured`);
   const context = { trust, v2, nowMs };
-  return judgeV2(transport, kind, context);
+  return "hash" in secure
+    ? judgeV2Reply({ transport, secure }, context)
+    : judgeV2Request({ transport, secure, kind }, context);
 }

@@ -5,7 +5,8 @@ import type { DenySettings } from "../choria/settings.ts";
  * is the id of a token and the name of an identity, for nothing tells the two apart.
  */
 
-const PUBLIC_KEY = /^[0-9a-fA-F]{64}$/;
+/** ed25519, either case. */
+export const PUBLIC_KEY = /^[0-9a-fA-F]{64}$/;
 /** More is no id and no name, but a file that is something else. */
 const MAX_CHARACTERS = 1_024;
 

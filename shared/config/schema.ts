@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { PUBLIC_KEY } from "./deny-list.ts";
 import { patternText, serverUrl, subjectText, templateText } from "./texts.ts";
 import { duration, size } from "./units.ts";
 
@@ -19,7 +20,7 @@ const collective = z
 
 const hexKey = z
   .string()
-  .regex(/^[0-9a-fA-F]{64}$/, { error: "must be an ed25519 public key, 64 hex characters" })
+  .regex(PUBLIC_KEY, { error: "must be an ed25519 public key, 64 hex characters" })
   .describe("the issuer's public key, not its seed, as go-choria has it in plugin.security.issuer.<ou>.public");
 
 const storage = z

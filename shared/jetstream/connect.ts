@@ -1,4 +1,5 @@
 import { type ConnectionOptions, connect, Events, type NatsConnection, NatsError, type Status } from "nats";
+import type { Logger } from "../telemetry/logger.ts";
 import { answerGreeting } from "./connect-authentication.ts";
 import { ConnectError } from "./connect-error.ts";
 import { NoNonceError } from "./connect-failure.ts";
@@ -58,16 +59,19 @@ interface Greeting {
   hasNonce: boolean | null;
 }
 
-/** Opens a connection by its name in the configuration; configurations are checked, so an unknown name is our mistake. */
+/**
+ * Opens a connection by its name in the configuration; configurations are checked, so an unknown name is our mistake. With
+ * `log` it is told there when files are of no use and the old ones stay.
+ */
 export function openNamed(
   connections: Readonly<Record<string, ConnectionSettings>>,
   name: string,
   label: string,
-  onStale?: (problem: string) => void,
+  log?: Pick<Logger, "warn">,
 ): Promise<NatsConnection> {
   const settings = Object.hasOwn(connections, name) ? connections[name] : undefined;
   if (settings === undefined) throw new RangeError(`the configuration has no connection "${name}"`);
-  return openConnection(settings, label, onStale);
+  return openConnection(settings, label, (problem) => log?.warn({ connection: name }, problem));
 }
 
 /** Calls `events` until the connection is closed. `now` is a monotonic clock in milliseconds. */

@@ -45,8 +45,8 @@ export class ConnectionHealth {
     this.#down.delete(connection);
     const error = this.#errors.get(connection);
     if (error?.whileDown === true && Number.isFinite(error.until)) this.#errors.delete(connection);
-    const denied = this.#denied.get(connection) ?? new Map();
-    for (const what of denied.keys()) if (what.startsWith("publish ")) denied.delete(what);
+    const denied = this.#denied.get(connection);
+    for (const what of denied?.keys() ?? []) if (what.startsWith("publish ")) denied?.delete(what);
   }
 
   /** `lasting`: nothing short of a restart mends it. */

@@ -4,6 +4,9 @@ import type { PubAckResult, PublishFailure } from "./puback.ts";
 import { publishConfirmed } from "./publish-once.ts";
 import { ReplyInbox } from "./replies.ts";
 
+/** What becomes of a message that can come again: true when it is stored and may go, false when it has to. Call it once. */
+export type Settle = (kept: boolean) => void;
+
 export interface LaneMessage {
   readonly subject: string;
   /** Becomes `Nats-Msg-Id`. */
@@ -15,11 +18,10 @@ export interface LaneMessage {
   /** Monotonic milliseconds of the message's arrival: latency and age are counted from here. */
   readonly arrivedAt: number;
   /**
-   * To be called once, by the observer, when nothing more will happen to the message: true when it is stored, false when
-   * it has to come again. Null where nobody can send it again. What can come again is bounded by whoever sends it and
+   * To be called by the observer, when nothing more will happen to the message. Null where nobody can send it again. What can come again is bounded by whoever sends it and
    * waits for as long as it takes: neither the size nor the age of the buffer sheds it.
    */
-  readonly settled: ((kept: boolean) => void) | null;
+  readonly settled: Settle | null;
 }
 
 /** Why a message that was accepted will not be stored in this stream; `returned`: not now, it comes again. */

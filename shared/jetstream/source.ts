@@ -1,5 +1,6 @@
 import { ACK, type AckChannel, type Acknowledged, nak, PendingAck } from "./acknowledge.ts";
 import type { Delivery } from "./delivery.ts";
+import type { Settle } from "./lane.ts";
 import { Leases } from "./leases.ts";
 import { Pull } from "./pull.ts";
 
@@ -11,9 +12,6 @@ export interface SourceSettings {
   /** About how many bytes of them. */
   readonly maxBytes: number;
 }
-
-/** What becomes of a message: true when it is stored elsewhere and may go, false when it has to come again. Call it once. */
-export type Settle = (kept: boolean) => void;
 
 export interface SourceObserver {
   delivered(delivery: Delivery, settle: Settle): void;

@@ -4,7 +4,7 @@ import * as x509 from "@peculiar/x509";
 import { composeV1Request } from "../../shared/choria/compose.ts";
 import { createTrust } from "../../shared/choria/trust.ts";
 import { validate } from "../../shared/choria/validate.ts";
-import { makeTrustSettings, VECTOR_NOW_MS } from "./vectors.ts";
+import { makeFields, makeTrustSettings, VECTOR_NOW_MS } from "./vectors.ts";
 
 /** Certificates and revocation lists of any shape, in their time at VECTOR_NOW_MS. */
 
@@ -153,19 +153,5 @@ export async function judgeCertificate({ ca, crlPem = "", acceptStaleCrl = false
 
 /** A request of `choria=rip.mcollective` at VECTOR_NOW_MS. */
 export function requestOf({ certPem, privateKey }: Pick<Presented, "certPem" | "privateKey">): Buffer {
-  return composeV1Request(
-    {
-      requestId: "0123456789abcdef0123456789abcdef",
-      sender: "shell.example.net",
-      caller: "choria=rip.mcollective",
-      collective: "mcollective",
-      agent: "rpcutil",
-      ttlSeconds: 60,
-      timeNs: BigInt(VECTOR_NOW_MS) * 1_000_000n,
-      payload: "{}",
-      replyTo: "dev.null",
-      server: null,
-    },
-    { certPem, privateKey },
-  );
+  return composeV1Request(makeFields(), { certPem, privateKey });
 }

@@ -1,6 +1,5 @@
-import { createPrivateKey, createPublicKey, sign } from "node:crypto";
-
-const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
+import { createPublicKey, sign } from "node:crypto";
+import { seedKey } from "./vectors.ts";
 
 export interface TokenFiles {
   readonly token: string;
@@ -10,11 +9,7 @@ export interface TokenFiles {
 
 /** A client token with its seed, as `choria jwt client` and `choria jwt keys` make them; signed by its own key. */
 export function makeClientToken(claims: Readonly<Record<string, unknown>> = {}, seed = "ab".repeat(32)): TokenFiles {
-  const key = createPrivateKey({
-    key: Buffer.concat([PKCS8_PREFIX, Buffer.from(seed, "hex")]),
-    format: "der",
-    type: "pkcs8",
-  });
+  const key = seedKey(seed);
   const publicKey = createPublicKey(key).export({ format: "der", type: "spki" }).subarray(-32).toString("hex");
   const body = {
     purpose: "choria_client_id",

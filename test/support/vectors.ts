@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import type { V1Credential, V2Credential } from "../../shared/choria/compose.ts";
+import type { RequestFields, V1Credential, V2Credential } from "../../shared/choria/compose.ts";
 import { type Vector, vectorSchema } from "../../shared/choria/conformance.ts";
 import { NOBODY } from "../../shared/choria/rules/deny.ts";
 import type { TrustSettings, V1TrustSettings, V2TrustSettings } from "../../shared/choria/settings.ts";
@@ -37,8 +37,30 @@ export function v2Credential(name: string): V2Credential {
 }
 
 export function ed25519Private(name: string): KeyObject {
-  const seed = Buffer.from(vectorFile(`keys/v2-${name}.key`).trim(), "hex").subarray(0, 32);
+  return seedKey(vectorFile(`keys/v2-${name}.key`));
+}
+
+/** The private key of a seed in hex, with or without the public key behind it. Not the project's own reader, which it tests. */
+export function seedKey(hex: string): KeyObject {
+  const seed = Buffer.from(hex.trim(), "hex").subarray(0, 32);
   return createPrivateKey({ key: Buffer.concat([ED25519_PKCS8, seed]), format: "der", type: "pkcs8" });
+}
+
+/** A request of `choria=rip.mcollective` to agent rpcutil, made at VECTOR_NOW_MS. */
+export function makeFields(changes: Partial<RequestFields> = {}): RequestFields {
+  return {
+    requestId: "0123456789abcdef0123456789abcdef",
+    sender: "shell.example.net",
+    caller: "choria=rip.mcollective",
+    collective: "mcollective",
+    agent: "rpcutil",
+    ttlSeconds: 60,
+    timeNs: BigInt(VECTOR_NOW_MS) * 1_000_000n,
+    payload: "{}",
+    replyTo: "dev.null",
+    server: null,
+    ...changes,
+  };
 }
 
 /** Trust in the vectors' CA and organisation, both protocols enabled. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { headerText } from "../../../shared/jetstream/header-text.ts";
-import type { Lane, LaneMessage } from "../../../shared/jetstream/lane.ts";
+import type { Lane, LaneMessage, Settle } from "../../../shared/jetstream/lane.ts";
 import type { QuarantineCounters } from "../accounting/counters.ts";
 import { Budget, WaitingLine } from "./budget.ts";
 
@@ -52,9 +52,6 @@ export interface QuarantineSettings {
   readonly maxPayload: () => number;
 }
 
-/** Called once: true when its copy is stored or never will be, false when the message has to come again. */
-export type Settled = (kept: boolean) => void;
-
 /**
  * Keeps rejected messages: on its own lane and within a budget per second, so that a flood of rubbish can neither fill the
  * disk nor take anything from accepted messages. What nobody sends again is kept best effort, and counted by code when it
@@ -78,8 +75,8 @@ export class Quarantine {
     this.#budget = new Budget(settings.perSecond);
   }
 
-  /** `settled` null: nobody can send the message again. */
-  keep(entry: QuarantineEntry, settled: Settled | null): void {
+  /** `settled` is kept when the copy is stored or never will be; null: nobody can send the message again. */
+  keep(entry: QuarantineEntry, settled: Settle | null): void {
     if (settled !== null) this.#lineOf(entry.ingest).add({ entry, settled });
     else if (this.#budget.take(this.#now())) this.#store(entry, null);
     else this.#counters.dropped += 1;
@@ -100,7 +97,7 @@ export class Quarantine {
     return line;
   }
 
-  #store(entry: QuarantineEntry, settled: Settled | null): void {
+  #store(entry: QuarantineEntry, settled: Settle | null): void {
     this.#sequence += 1;
     const id = `${this.#settings.instance}.${this.#sequence}`;
     this.#lane.offer({ ...quarantineMessage(entry, id, this.#settings), settled });
@@ -109,7 +106,7 @@ export class Quarantine {
 
 interface Waiting {
   readonly entry: QuarantineEntry;
-  readonly settled: Settled;
+  readonly settled: Settle;
 }
 
 function quarantineMessage(

@@ -2,8 +2,8 @@ import { type Channel, makeChannel, REPLY_TIMEOUT_MS } from "../../../shared/jet
 import type { Connection } from "../../../shared/jetstream/connect.ts";
 import type { Delivery } from "../../../shared/jetstream/delivery.ts";
 import { Fifo } from "../../../shared/jetstream/fifo.ts";
-import type { Lane } from "../../../shared/jetstream/lane.ts";
-import { type Settle, Source, type SourceSettings } from "../../../shared/jetstream/source.ts";
+import type { Lane, Settle } from "../../../shared/jetstream/lane.ts";
+import { Source, type SourceSettings } from "../../../shared/jetstream/source.ts";
 import type { Logger } from "../../../shared/telemetry/logger.ts";
 import type { HandShare } from "../hand.ts";
 import type { Arrival, Ingest, IngestOutlet } from "../ingest.ts";

@@ -3,6 +3,7 @@ import { homedir, hostname } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseConfig } from "../../../shared/config/load.ts";
 import { ConfigError } from "../../../shared/config/problem.ts";
+import { errorCode } from "../config-file.ts";
 import type { RegisterCommand } from "../context.ts";
 import { safeText } from "../text.ts";
 import type { SettingsFile } from "./broker-settings.ts";
@@ -67,7 +68,7 @@ function readText(file: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readFileSync(file));
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
+    const code = errorCode(cause);
     const fix = "name a readable configuration file of go-choria, such as /etc/choria/broker.conf";
     throw new ConfigError([{ file, path: "", value: "", problem: `cannot be read (${code})`, fix }], { cause });
   }
@@ -78,7 +79,7 @@ function writeNew(file: string, text: string): void {
   try {
     writeFileSync(file, text, { flag: "wx" });
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
+    const code = errorCode(cause);
     const problem = code === "EEXIST" ? "exists already" : `cannot be written (${code})`;
     const fix = code === "EEXIST" ? "name another file with --out, or remove this one" : "name another file with --out";
     throw new ConfigError([{ file, path: "", value: "", problem, fix }], { cause });

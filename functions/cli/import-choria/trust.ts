@@ -1,3 +1,4 @@
+import { HEX_KEY } from "../../../shared/choria/token/key.ts";
 import type { BrokerSettings } from "./broker-settings.ts";
 import { domainOf } from "./hosts.ts";
 import { domainPattern, patternList } from "./patterns.ts";
@@ -76,7 +77,7 @@ function issuers(settings: BrokerSettings, report: Report): Record<string, strin
       );
       return [];
     }
-    if (isHexKey(setting.value)) return [[name, setting.value]];
+    if (HEX_KEY.test(setting.value)) return [[name, setting.value]];
     report.problemAt(
       setting,
       "is no ed25519 public key",
@@ -90,14 +91,10 @@ function issuers(settings: BrokerSettings, report: Report): Record<string, strin
 function hexKeys(settings: BrokerSettings, report: Report): readonly string[] {
   const setting = settings.find("plugin.security.choria.trusted_signers");
   const keys = settings.list("plugin.security.choria.trusted_signers") ?? [];
-  if (setting !== undefined && !keys.every(isHexKey)) {
+  if (setting !== undefined && !keys.every((key) => HEX_KEY.test(key))) {
     report.problemAt(setting, "has something that is no ed25519 public key", "write 64 hex characters each");
   }
   return keys;
-}
-
-function isHexKey(text: string): boolean {
-  return /^[0-9a-fA-F]{64}$/.test(text);
 }
 
 function ttl(settings: BrokerSettings, report: Report): { ttl?: { max: string } } {

@@ -1,4 +1,6 @@
+import { FOREIGN_KINDS } from "../accepted.ts";
 import { judge } from "../judge.ts";
+import { valuesOf } from "../kinds/sender-headers.ts";
 import type { IngestKind, Kind, MessageKind, Verdict, Wire } from "../message.ts";
 import type { Trust } from "../trust.ts";
 import { isJsonObject, type JsonObject } from "../wire/json.ts";
@@ -30,16 +32,16 @@ export async function explain(recorded: Recorded, kind: IngestKind, trust: Trust
   const opened = open(recorded.data);
   const judgedAs = kind === "auto" ? guessKind(opened) : kind;
   const verdict = await judge(wire, judgedAs, trust, { receivedAtMs: nowMs, nowMs });
-  const isForeign = judgedAs === "event" || judgedAs === "submission" || judgedAs === "raw";
-  return { kind: judgedAs, layers: isForeign ? foreignLayers(wire, trust) : layersOf(opened, trust), verdict };
+  const layers = FOREIGN_KINDS.has(judgedAs) ? foreignLayers(wire, trust) : layersOf(opened, trust);
+  return { kind: judgedAs, layers, verdict };
 }
 
 /** What carries no layers of Choria's protocol: its headers are all there is beside it. */
-function foreignLayers({ data, subject, headers }: Recorded, trust: Trust): readonly Layer[] {
-  const given = headers();
-  const token = given.find(([name]) => name.toLowerCase() === "choria-token")?.[1];
-  const facts = { subject, bytes: data.byteLength, headers: given.map(([name]) => name) };
-  const layers = [{ name: "message" as const, facts: presentable(facts) }, tokenLayer("token", token?.trim(), trust)];
+function foreignLayers(wire: Wire, trust: Trust): readonly Layer[] {
+  const { subject, data } = wire;
+  const [token] = valuesOf(wire, "choria-token");
+  const facts = { subject, bytes: data.byteLength, headers: wire.headers().map(([name]) => name) };
+  const layers = [{ name: "message" as const, facts: presentable(facts) }, tokenLayer("token", token, trust)];
   return layers.filter((layer) => layer !== null);
 }
 

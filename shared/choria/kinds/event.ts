@@ -3,11 +3,11 @@ import type { Moment, ValidatedMessage, Wire } from "../message.ts";
 import { quoted, Refusal } from "../refusal.ts";
 import { formatRfc3339, isRepresentable, parseRfc3339 } from "../rfc3339.ts";
 import { ambiguityRefusal } from "../rules/checks.ts";
-import { isHeaderSafe, isSubjectSafe } from "../rules/fields.ts";
+import { isHeaderSafe } from "../rules/fields.ts";
 import { isJsonObject, type JsonDocument, type JsonObject, readJson, shape } from "../wire/json.ts";
-import type { Limits } from "../wire/transport.ts";
+import { type Limits, sizeRefusal } from "../wire/transport.ts";
 import { decodeUtf8 } from "../wire/utf8.ts";
-import { sizeRefusal, subjectRefusal } from "./wire-checks.ts";
+import { identityRefusal, subjectRefusal } from "./wire-checks.ts";
 
 /**
  * Lifecycle and machine events (go-choria lifecycle/, aagent/): CloudEvents 1.0, and lifecycle events in the older form that
@@ -60,7 +60,7 @@ export function judgeEvent(wire: Wire, limits: Limits, { receivedAtMs }: Moment)
 }
 
 function readEventDocument(wire: Wire, limits: Limits): JsonDocument | Refusal {
-  const refusal = sizeRefusal(wire, limits);
+  const refusal = sizeRefusal(wire.data, limits);
   if (refusal !== null) return refusal;
   const text = decodeUtf8(wire.data);
   if (text === null) return new Refusal("bad_utf8", "the event is not valid UTF-8");
@@ -127,8 +127,8 @@ function readSeconds(value: unknown): bigint | undefined {
 }
 
 function factsRefusal({ sender, agent, id, type }: EventFacts): Refusal | null {
-  if (!isSubjectSafe(sender))
-    return new Refusal("sender_invalid", `identity ${quoted(sender)} is no safe subject token`);
+  const refusal = identityRefusal(sender);
+  if (refusal !== null) return refusal;
   if (!isHeaderSafe(agent)) return new Refusal("agent_invalid", `${quoted(agent)} cannot stand in a header`);
   if (!isHeaderSafe(type)) return new Refusal("bad_event", `type ${quoted(type)} cannot stand in a header`);
   if (id === "" || isHeaderSafe(id)) return null;

@@ -2,11 +2,13 @@ import { acceptedForeign, foreignId } from "../accepted.ts";
 import type { Moment, ValidatedMessage, Wire } from "../message.ts";
 import { quoted, Refusal } from "../refusal.ts";
 import { ED25519, signatureRefusal } from "../rules/checks.ts";
-import { isHeaderSafe, isSubjectSafe } from "../rules/fields.ts";
+import { isHeaderSafe } from "../rules/fields.ts";
+import { SIGNATURE_HEX } from "../token/chain.ts";
 import { proveServer } from "../token/credential.ts";
 import type { Trust } from "../trust.ts";
+import { sizeRefusal } from "../wire/transport.ts";
 import { submissionHeaders, valuesOf } from "./sender-headers.ts";
-import { sizeRefusal, subjectRefusal } from "./wire-checks.ts";
+import { identityRefusal, subjectRefusal } from "./wire-checks.ts";
 
 /**
  * Choria Submit (go-choria submission/msg.go): any payload with NATS headers, put on `<collective>.submission.in.<name>` by
@@ -16,7 +18,6 @@ import { sizeRefusal, subjectRefusal } from "./wire-checks.ts";
 
 /** What stands before the name that was submitted to. */
 const PREFIX = /^.*?\.submission\.in\./;
-const SIGNATURE_HEX = /^[0-9a-fA-F]{128}$/;
 const PERMISSION = "submission";
 
 interface Claimed {
@@ -28,7 +29,7 @@ interface Claimed {
 }
 
 export async function judgeSubmission(wire: Wire, trust: Trust, moment: Moment): Promise<ValidatedMessage | Refusal> {
-  const refusal = sizeRefusal(wire, trust.limits) ?? subjectRefusal(wire);
+  const refusal = sizeRefusal(wire.data, trust.limits) ?? subjectRefusal(wire);
   if (refusal !== null) return refusal;
   const claimed = readClaimed(wire);
   if (claimed instanceof Refusal) return claimed;
@@ -69,7 +70,7 @@ function readClaimed(wire: Wire): Claimed | Refusal {
   if ((token === null) !== (signature === null)) {
     return new Refusal(
       "bad_submission",
-      `${token === null ? "a signature without a token" : "a token without a signature"}`,
+      token === null ? "a signature without a token" : "a token without a signature",
     );
   }
   if (id !== null && !isHeaderSafe(id)) return new Refusal("bad_submission", "Nats-Msg-Id is not well-formed");
@@ -95,8 +96,8 @@ async function proveSender(wire: Wire, claimed: Claimed, context: Context): Prom
   if (sender instanceof Refusal) return sender;
   if (sender === null)
     return new Refusal("bad_submission", "neither a token nor Choria-Identity says who submitted it");
-  if (!isSubjectSafe(sender))
-    return new Refusal("sender_invalid", `identity ${quoted(sender)} is no safe subject token`);
+  const refusal = identityRefusal(sender);
+  if (refusal !== null) return refusal;
   if (identity === null || identity === sender) return sender;
   return new Refusal("sender_mismatch", `Choria-Identity ${quoted(identity)} is not the identity of its token`);
 }

@@ -11,7 +11,8 @@ const CHAINED_PREFIX = "C-";
 const KSUID = /^[0-9A-Za-z]{27}$/;
 const KSUID_EPOCH_SECONDS = 1_400_000_000;
 const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-const SIGNATURE_HEX = /^[0-9a-fA-F]{128}$/;
+/** 64 bytes, in hex. */
+export const SIGNATURE_HEX = /^[0-9a-fA-F]{128}$/;
 
 export function isChained(claims: Claims): boolean {
   return claims.issuer.startsWith(CHAINED_PREFIX);

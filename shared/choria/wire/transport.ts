@@ -39,10 +39,14 @@ export function readTransport(
   return openTransport(document, protocol);
 }
 
+/** Check 1, of whatever kind the message is. */
+export function sizeRefusal({ byteLength }: Uint8Array, { maxBytes }: Limits): Refusal | null {
+  return byteLength <= maxBytes ? null : new Refusal("too_large", `${byteLength} bytes, the limit is ${maxBytes}`);
+}
+
 function readOutermost(raw: Uint8Array, limits: Limits): JsonDocument | Refusal {
-  if (raw.byteLength > limits.maxBytes) {
-    return new Refusal("too_large", `${raw.byteLength} bytes, the limit is ${limits.maxBytes}`);
-  }
+  const refusal = sizeRefusal(raw, limits);
+  if (refusal !== null) return refusal;
   const text = decodeUtf8(raw);
   if (text === null) return new Refusal("bad_utf8", "the message is not valid UTF-8");
   const document = readJson(text, TRANSPORT, limits.maxDepth);

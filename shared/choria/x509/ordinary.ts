@@ -2,6 +2,7 @@ import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import type { CertificateFacts } from "./certificate.ts";
 import { childrenOf, contentOf, type Element, elementAt, normalSerial, objectId, TAG, timeOf, wholeOf } from "./der.ts";
+import { SIGNATURE_ALGORITHMS } from "./signatures.ts";
 
 /**
  * The facts of an ordinary certificate, read straight from its DER: the X.509 library makes an object of every element and
@@ -21,15 +22,6 @@ const IP_BYTES: ReadonlySet<number> = new Set([4, 16]);
 /** Longer identifiers might hold numbers that are no safe integers. */
 const MAX_ID_BYTES = 16;
 const ASCII = /^[\u0020-\u007e]*$/;
-
-const SIGNATURE_HASHES: ReadonlyMap<string, string> = new Map([
-  ["1.2.840.113549.1.1.11", "SHA-256"],
-  ["1.2.840.113549.1.1.12", "SHA-384"],
-  ["1.2.840.113549.1.1.13", "SHA-512"],
-  ["1.2.840.10045.4.3.2", "SHA-256"],
-  ["1.2.840.10045.4.3.3", "SHA-384"],
-  ["1.2.840.10045.4.3.4", "SHA-512"],
-]);
 
 /** The certificate is out of the ordinary. */
 class Extraordinary extends Error {}
@@ -105,7 +97,7 @@ function readTime(der: Buffer, element: Element | undefined): number {
 
 function readHash(der: Buffer, algorithm: Element): string {
   const [id] = childrenOf(der, algorithm);
-  const hash = SIGNATURE_HASHES.get(readId(der, id));
+  const hash = SIGNATURE_ALGORITHMS.get(readId(der, id));
   if (hash !== undefined) return hash;
   throw new Extraordinary();
 }

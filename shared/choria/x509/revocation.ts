@@ -2,6 +2,7 @@ import "reflect-metadata";
 import { verify, type X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { childrenOf, contentOf, type Element, elementAt, normalSerial, objectId, TAG, timeOf, wholeOf } from "./der.ts";
+import { SIGNATURE_ALGORITHMS } from "./signatures.ts";
 
 /** A parsed revocation list. It counts only for certificates whose issuer's key has signed it. */
 export interface RevocationList {
@@ -17,15 +18,6 @@ export interface RevocationList {
 /** Extensions that would change what the list means (delta lists, lists by reason or scope) and are not supported. */
 const CHANGES_MEANING: ReadonlySet<string> = new Set(["2.5.29.27", "2.5.29.28"]);
 const CRL_NUMBER = "2.5.29.20";
-/** RSASSA-PKCS1-v1_5 and ECDSA (RFC 8017, RFC 5758), with the hash's name in `node:crypto`. */
-const SIGNATURES: ReadonlyMap<string, string> = new Map([
-  ["1.2.840.113549.1.1.11", "sha256"],
-  ["1.2.840.113549.1.1.12", "sha384"],
-  ["1.2.840.113549.1.1.13", "sha512"],
-  ["1.2.840.10045.4.3.2", "sha256"],
-  ["1.2.840.10045.4.3.3", "sha384"],
-  ["1.2.840.10045.4.3.4", "sha512"],
-]);
 
 /** Reads a list (RFC 5280, section 5.1). Throws an Error that says what is wrong with it. */
 export function readRevocationList(der: Buffer): RevocationList {
@@ -56,9 +48,9 @@ export function readRevocationList(der: Buffer): RevocationList {
 function hashOf(der: Buffer, algorithm: Element): string {
   const [id] = childrenOf(der, algorithm);
   if (id?.tag !== TAG.objectId) throw new Error("names no signature algorithm");
-  const hash = SIGNATURES.get(objectId(der, id));
+  const hash = SIGNATURE_ALGORITHMS.get(objectId(der, id));
   if (hash === undefined) throw new Error(`is signed with ${objectId(der, id)}, not with RSA or ECDSA and SHA-2`);
-  return hash;
+  return hash.replace("-", "").toLowerCase(); // as node:crypto names it
 }
 
 interface Fields {

@@ -1,3 +1,4 @@
+import { PUBLIC_KEY } from "../deny-list.ts";
 import type { Finding } from "../problem.ts";
 import type { TrustConfig } from "../schema.ts";
 import { durationText } from "../units.ts";
@@ -24,8 +25,6 @@ function checkStaleCrl({ v1 }: TrustConfig): Finding[] {
   const path = ["trust", "v1", "acceptStaleCrl"];
   return [{ path, value: true, problem: "has no effect without trust.v1.crl", fix: "name the crl, or leave this out" }];
 }
-
-const PUBLIC_KEY = /^[0-9a-fA-F]{64}$/;
 
 /** An entry that denies nobody would be found out when it is too late. */
 function checkDeny({ deny, v2 }: TrustConfig): Finding[] {

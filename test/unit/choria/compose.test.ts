@@ -16,18 +16,13 @@ import {
 } from "../../../shared/choria/compose.ts";
 import { ksuid, v1RequestId } from "../../../shared/choria/ids.ts";
 import { filePayload, inventoryPayload } from "../../../shared/choria/registration.ts";
+import { seedKey } from "../../support/vectors.ts";
 
 const fixtures = new URL("../../fixtures/", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, fixtures), "utf8");
 const vector = (name: string) => Buffer.from(JSON.parse(read(`vectors/${name}.json`)).raw, "base64");
 const decode = (base64: string) => Buffer.from(base64, "base64").toString("utf8");
-const ed25519Prefix = Buffer.from("302e020100300506032b657004220420", "hex");
-const seedKey = (file: string) =>
-  createPrivateKey({
-    key: Buffer.concat([ed25519Prefix, Buffer.from(read(`vectors/keys/${file}`).trim(), "hex").subarray(0, 32)]),
-    format: "der",
-    type: "pkcs8",
-  });
+const keyOf = (file: string) => seedKey(read(`vectors/keys/${file}`));
 
 /** The layers of a v1 request, outermost first. */
 function openV1(raw: Uint8Array) {
@@ -103,7 +98,7 @@ for (const [name, credential] of [
   test(`composing the fields of ${name} gives go-choria's bytes`, async () => {
     const raw = vector(name);
     const token = openV2(raw).secure.caller;
-    const privateKey = seedKey(`${credential}.key`);
+    const privateKey = keyOf(`${credential}.key`);
 
     assert.equal(composeV2Request(v2Fields(raw), { token, privateKey }).toString(), raw.toString());
     assert.deepEqual(await composeV2RequestInPool(v2Fields(raw), { token, privateKey }), raw);
@@ -130,7 +125,7 @@ for (const [name, signed] of [
     const { request: reply, secure, timeNs } = openV2(raw);
     const { request: requestId, sender, agent } = reply;
     const payload = Buffer.from(reply.message, "base64");
-    const credential = signed ? { token: secure.sender, privateKey: seedKey("v2-server.key") } : null;
+    const credential = signed ? { token: secure.sender, privateKey: keyOf("v2-server.key") } : null;
 
     const composed = composeV2Reply({ requestId, sender, agent, timeNs, payload, server: null }, credential);
 

@@ -7,7 +7,14 @@ import { NOBODY } from "../../../shared/choria/rules/deny.ts";
 import type { DenySettings } from "../../../shared/choria/settings.ts";
 import { createTrust } from "../../../shared/choria/trust.ts";
 import { validate } from "../../../shared/choria/validate.ts";
-import { makeTrustSettings, VECTOR_NOW_MS, v1Credential, vectorBytes, vectorFile } from "../../support/vectors.ts";
+import {
+  makeFields,
+  makeTrustSettings,
+  VECTOR_NOW_MS,
+  v1Credential,
+  vectorBytes,
+  vectorFile,
+} from "../../support/vectors.ts";
 
 interface TokenFacts {
   readonly jti: string;
@@ -83,19 +90,7 @@ test("a privileged certificate is denied by its own name, whatever caller it nam
 });
 
 test("a request is denied by the host that it names, although nothing proves that", async () => {
-  const fields = {
-    requestId: "0123456789abcdef0123456789abcdef",
-    sender: "shell.example.net",
-    caller: "choria=rip.mcollective",
-    collective: "mcollective",
-    agent: "rpcutil",
-    ttlSeconds: 60,
-    timeNs: BigInt(VECTOR_NOW_MS) * 1_000_000n,
-    payload: "{}",
-    replyTo: "dev.null",
-    server: null,
-  };
-  const raw = composeV1Request(fields, v1Credential("client"));
+  const raw = composeV1Request(makeFields(), v1Credential("client"));
   const verdict = await validate(raw, "request", trustOf(deny({ identities: ["shell.example.net"] })), VECTOR_NOW_MS);
   assert.equal(verdict.ok ? "ok" : verdict.rejection.code, "denied");
 });

@@ -8,28 +8,13 @@ import { createTrust } from "../../../shared/choria/trust.ts";
 import { validate } from "../../../shared/choria/validate.ts";
 import {
   ed25519Private,
+  makeFields,
   makeTrustSettings,
   VECTOR_NOW_MS,
   v1Credential,
   v2Credential,
   vectorBytes,
 } from "../../support/vectors.ts";
-
-function makeFields(changes: Partial<RequestFields> = {}): RequestFields {
-  return {
-    requestId: "0123456789abcdef0123456789abcdef",
-    sender: "shell.example.net",
-    caller: "choria=rip.mcollective",
-    collective: "mcollective",
-    agent: "rpcutil",
-    ttlSeconds: 60,
-    timeNs: BigInt(VECTOR_NOW_MS) * 1_000_000n,
-    payload: "{}",
-    replyTo: "dev.null",
-    server: null,
-    ...changes,
-  };
-}
 
 async function codeOf(raw: Uint8Array, kind: Kind = "request", settings: TrustSettings = makeTrustSettings()) {
   const verdict = await validate(raw, kind, createTrust(settings), VECTOR_NOW_MS);

@@ -1,6 +1,7 @@
-import { createHash, createPrivateKey, sign } from "node:crypto";
+import { createHash, sign } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { type Authenticator, type ConnectionOptions, connect, type NatsConnection } from "nats";
+import { seedKey } from "../../vectors.ts";
 import type { Holder } from "../authority.ts";
 import type { ChoriaNetwork } from "../network.ts";
 import { COLLECTIVE } from "../settings.ts";
@@ -29,12 +30,9 @@ export async function joinBroker(
   return connection;
 }
 
-const ED25519_PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
-
 async function tokenAuthenticator(files: { tokenFile: string; seedFile: string }): Promise<Authenticator> {
   const [token, seed] = await Promise.all([readFile(files.tokenFile, "utf8"), readFile(files.seedFile, "utf8")]);
-  const der = Buffer.concat([ED25519_PKCS8, Buffer.from(seed.trim(), "hex")]);
-  const key = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+  const key = seedKey(seed);
   return (nonce) => ({
     auth_token: token.trim(),
     sig: sign(null, Buffer.from(nonce ?? ""), key).toString("base64url"),
