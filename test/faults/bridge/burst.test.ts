@@ -49,7 +49,7 @@ test("a burst of registrations is shed exactly as far as it is too much, takes n
   const { broker, sender, books, startBridge } = await startScene(t, sharedFleet, {
     messages: BURST + NEXT_INTERVAL.waves * NEXT_INTERVAL.messages,
     payloadBytes: PAYLOAD_BYTES,
-    brokerConfig: "max_pending: 1GB\n", // the bridge is to be the one that sheds
+    brokerConfig: 'max_pending: 1GB\nwrite_deadline: "2m"\n', // the bridge is to be the one that sheds
     ingests: { lifecycle: { connection: "main", subject: EVENTS, kind: "event", proof: "none", to: ["EVENTS"] } },
     streams: { EVENTS: { connection: "storage", subject: "events.{sender}", allowUnprovenSender: true } },
     bridge: { inFlight: IN_FLIGHT },
@@ -58,7 +58,10 @@ test("a burst of registrations is shed exactly as far as it is too much, takes n
   const memoryBefore = process.platform === "linux" ? await peakMemory(bridge.child.pid) : 0;
   const of = (name: string, labels: Readonly<Record<string, string>>) => books.sum(name, labels);
 
+  // Stopped meanwhile, so that all of it waits at once however slow the sender is.
+  bridge.child.kill("SIGSTOP");
   await sender.send(BURST, AS_FAST_AS_POSSIBLE, publishEvent);
+  bridge.child.kill("SIGCONT");
   await eventually(async () => assert.equal(await of("received_total", { ingest: "registration" }), BURST));
   const afterBurst = await books.balance();
   const payload = JSON.stringify({ n: -1, pad: "x".repeat(PAYLOAD_BYTES) });

@@ -40,7 +40,8 @@ export function openSourceLedger(
         },
         { timeoutMs: SETTLED_WITHIN_MS },
       );
-      const numbers = await numbersIn(managers.target);
+      // Asked again when a server that has just been started does not answer in time.
+      const numbers = await eventually(() => numbersIn(managers.target), { timeoutMs: SETTLED_WITHIN_MS });
       const found = new Set(numbers);
       const missing = Array.from({ length: messages }, (_, n) => n).filter((n) => !found.has(n));
       const repeated = consumer.delivered.consumer_seq - messages;
