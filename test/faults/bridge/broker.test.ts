@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
+import { REGISTRATION_SUBJECT } from "../../support/bridge.ts";
 import type { RunningBridge } from "../../support/bridge-process.ts";
 import { eventually } from "../../support/eventually.ts";
 import type { Balance } from "../../support/faults/bridge/books.ts";
@@ -14,9 +15,18 @@ const sharedFleet = startFleet({ after });
 const ON_THE_WAY_MS = 250;
 const PAD_BYTES = 20_000;
 
-async function ready({ telemetryUrl }: RunningBridge): Promise<void> {
+async function ready({ telemetryUrl }: RunningBridge, monitorUrl: string | null): Promise<void> {
   await eventually(async () => assert.ok((await fetch(`${telemetryUrl}/readyz`)).ok, "the bridge is not ready"), {
     timeoutMs: 60_000,
+  });
+  await subscribed(monitorUrl);
+}
+
+/** The client says that it is back a moment before the broker has read its subscriptions. */
+async function subscribed(monitorUrl: string | null): Promise<void> {
+  await eventually(async () => {
+    const connections = await (await fetch(`${monitorUrl}/connz?subs=1`)).text();
+    assert.ok(connections.includes(`"${REGISTRATION_SUBJECT}"`), "the broker has no subscription");
   });
 }
 
@@ -42,7 +52,7 @@ test("a broker that dies loses what is sent until the bridge is back, and nothin
   await wait(1_500);
   await broker.server.restart();
   await eventually(async () => assert.equal(await books.sum("disconnects_total", { connection: "ingest main" }), 1));
-  await ready(bridge);
+  await ready(bridge, broker.server.monitorUrl);
   const to = performance.now();
   await sending;
 
@@ -69,6 +79,7 @@ test("broker and JetStream's server away at the same time lose only what is sent
     const reasons = await (await fetch(`${bridge.telemetryUrl}/readyz`)).text();
     assert.doesNotMatch(reasons, /ingest main/);
   });
+  await subscribed(broker.server.monitorUrl);
   const to = performance.now();
   await wait(500);
   await storage?.server.restart();
@@ -93,7 +104,7 @@ test("a bridge that is cut off as a slow consumer counts a disconnect, and misse
   await eventually(async () => assert.ok((await slowConsumers(broker.server.monitorUrl)) > 0, "it was not cut off"));
   bridge.child.kill("SIGCONT");
   await eventually(async () => assert.equal(await books.sum("disconnects_total", { connection: "ingest main" }), 1));
-  await ready(bridge);
+  await ready(bridge, broker.server.monitorUrl);
   const back = performance.now();
   await sender.send(50, 500);
 
