@@ -7,7 +7,8 @@ import type { ConfigFiles } from "../../shared/config/files.ts";
 import { loadConfig } from "../../shared/config/load.ts";
 import type { ConfigSource } from "../../shared/config/parse/document.ts";
 import type { Environment } from "../../shared/config/parse/variables.ts";
-import { ConfigError } from "../../shared/config/problem.ts";
+import { propertyOf } from "../../shared/config/plain.ts";
+import { ConfigError, unplaced } from "../../shared/config/problem.ts";
 import { type ResolvedFiles, resolveFiles } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 
@@ -23,20 +24,20 @@ export function openConfigFile(path: string, env: Environment): OpenConfig {
   const files = filesBeside(path);
   const config = loadConfig(readConfigFile(path, env), files);
   const resolved = resolveFiles(config, files);
-  checkTrust(path, resolved.trust);
+  checkTrust(path, config, resolved.trust);
   return { path, config, resolved };
 }
 
 /** What only validation knows of certificates and lists is asked of it now, not when the first message comes. */
-function checkTrust(file: string, settings: TrustSettings): void {
+function checkTrust(file: string, config: Config, settings: TrustSettings): void {
   try {
     createTrust(settings);
   } catch (cause) {
     if (!(cause instanceof TrustError)) throw cause;
-    const fix = "see `trust` in docs/configuration.md";
-    const path = `trust.${cause.setting}`;
-    const problem = cause.message.replace(`${path}: `, "");
-    throw new ConfigError([{ file, path, value: "", problem, fix }], { cause });
+    const path = ["trust", ...cause.setting.split(".")];
+    const value = path.reduce<unknown>(propertyOf, config);
+    const finding = { path, value, problem: cause.fault, fix: cause.fix };
+    throw new ConfigError([unplaced(file, finding)], { cause });
   }
 }
 

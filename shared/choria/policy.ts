@@ -1,4 +1,5 @@
 import type { Rejection, ValidatedMessage } from "./message.ts";
+import { quoted } from "./refusal.ts";
 import { matchesAny } from "./rules/pattern.ts";
 
 /** What an ingest accepts of what is proven; null: anything. */
@@ -25,13 +26,13 @@ export function policyRefusal(
     return { code: "too_large", detail: `${arrival.data.length} bytes; the ingest accepts ${maxBytes}` };
   }
   if (agents !== null && !matchesAny(agents, message.agent)) {
-    return refuse(`agent "${message.agent}" matches no pattern of accept.agents`);
+    return refuse(`agent ${quoted(message.agent)} matches no pattern of accept.agents`);
   }
   if (collectives !== null && !collectives.has(message.collective)) {
-    return refuse(`collective "${message.collective}" is not in accept.collectives`);
+    return refuse(`collective ${quoted(message.collective)} is not in accept.collectives`);
   }
   if (senders !== null && !matchesAny(senders, message.sender)) {
-    return refuse(`sender "${message.sender}" matches no pattern of accept.senders`);
+    return refuse(`sender ${quoted(message.sender)} matches no pattern of accept.senders`);
   }
   const ageMs = arrival.receivedAtMs - Number(message.timeNs / 1_000_000n);
   if (maxAgeMs !== null && ageMs > maxAgeMs)

@@ -7,8 +7,9 @@ import { tokenForm } from "./token/compact.ts";
 import { ed25519Key, type TrustedKey } from "./token/key.ts";
 import { anchorsOf, type ProvenToken, type TokenIssuers } from "./token/verify.ts";
 import { TrustError } from "./trust-error.ts";
-import { readAnchors, readRevocationLists } from "./x509/anchors.ts";
+import { issuersAmong, readAnchors } from "./x509/anchors.ts";
 import { certificateForm } from "./x509/compact.ts";
+import { readRevocationLists } from "./x509/lists.ts";
 import type { Anchors, ProvenCertificate } from "./x509/verify.ts";
 
 export interface V1Trust {
@@ -65,9 +66,10 @@ export function createTrust(settings: TrustSettings): Trust {
 
 function createV1Trust(settings: V1TrustSettings, cacheEntries: number): V1Trust {
   const certificates = readAnchors(settings.caPem);
-  const revocationLists = readRevocationLists(settings.crlPem, certificates);
+  const revocationLists = readRevocationLists(settings.crlPem, certificates.keys());
+  const issuers = issuersAmong(certificates.keys());
   return {
-    anchors: { certificates, revocationLists, acceptStaleLists: settings.acceptStaleCrl },
+    anchors: { certificates, issuers, revocationLists, acceptStaleLists: settings.acceptStaleCrl },
     allow: patterns("v1.allow", settings.allow),
     privileged: patterns("v1.privileged", settings.privileged),
     nodes: patterns("v1.nodes", settings.nodes),

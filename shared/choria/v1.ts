@@ -122,7 +122,7 @@ function nameRefusal({ inner, kind }: OpenedRequest, certificate: ProvenCertific
   }
   if (!certificate.names.includes(identity)) return callerMismatch(identity, certificate);
   if (matchesAny(v1.allow, identity)) return null;
-  return new Refusal("not_allowed", `caller "${identity}" matches no pattern of trust.v1.allow`);
+  return new Refusal("not_allowed", `caller ${quoted(identity)} matches no pattern of trust.v1.allow`);
 }
 
 function nodeNameRefusal({ caller }: Inner, certificate: ProvenCertificate): Refusal | null {
@@ -142,9 +142,10 @@ function registrationRefusal({ caller, sender }: Inner, v1: V1Trust): Refusal | 
   if (identity === null || caller !== `choria=${identity}`) {
     return new Refusal("caller_mismatch", `a registration's caller is "choria=<identity>", not ${quoted(caller)}`);
   }
-  if (sender !== identity) return new Refusal("sender_mismatch", `sender "${sender}" is not the caller "${identity}"`);
+  if (sender !== identity)
+    return new Refusal("sender_mismatch", `sender ${quoted(sender)} is not the caller ${quoted(identity)}`);
   if (matchesAny(v1.nodes, identity)) return null;
-  return new Refusal("not_allowed", `node "${identity}" matches no pattern of trust.v1.nodes`);
+  return new Refusal("not_allowed", `node ${quoted(identity)} matches no pattern of trust.v1.nodes`);
 }
 
 /** Checks 7 to 15 for a v1 reply, which nobody signs: the hash shows that it is whole, not who made it. */

@@ -77,7 +77,7 @@ async function nodeCredential(
     return new Refusal("caller_mismatch", `caller ${quoted(inner.caller)} is not the identity of its token`);
   }
   if (inner.sender !== identity) {
-    return new Refusal("sender_mismatch", `sender "${inner.sender}" is not the identity of its token`);
+    return new Refusal("sender_mismatch", `sender ${quoted(inner.sender)} is not the identity of its token`);
   }
   if (!collectives.includes(inner.collective)) {
     return new Refusal("collective_not_allowed", `collective ${quoted(inner.collective)} is not in the node's token`);
@@ -116,7 +116,7 @@ async function signedReplyRefusal(secure: SecureReply, inner: Inner, context: V2
   const denial = nameDenial([inner.sender], context.trust.deny);
   if (denial !== null) return denial;
   if (inner.sender !== credential.claims.identity) {
-    return new Refusal("sender_mismatch", `sender "${inner.sender}" is not the identity of its token`);
+    return new Refusal("sender_mismatch", `sender ${quoted(inner.sender)} is not the identity of its token`);
   }
   return hashRefusal(secure) ?? (await signatureRefusal(secure, credential.key, ED25519));
 }

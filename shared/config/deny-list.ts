@@ -7,8 +7,19 @@ import type { DenySettings } from "../choria/settings.ts";
 
 /** ed25519, either case. */
 export const PUBLIC_KEY = /^[0-9a-fA-F]{64}$/;
-/** More is no id and no name, but a file that is something else. */
+/** Ids may be hex too: a UUID has 32 characters, a SHA-1 40. */
+const LONGEST_HEX_ID = 40;
+const HEX = /^[0-9a-fA-F]+$/;
+/** The header and claims of a JWT: nobody's id. */
+const TOKEN = /^eyJ[\w-]*\.[\w-]+\./;
+/** More is no id and no name, but something else. */
 const MAX_CHARACTERS = 1_024;
+
+/** What is wrong with an entry, and what to do about it. */
+export interface EntryFault {
+  readonly problem: string;
+  readonly fix: string;
+}
 
 export function readDenyList(text: string): DenySettings {
   const entries = entriesOf(text).map(({ entry }) => entry);
@@ -23,8 +34,40 @@ export function readDenyList(text: string): DenySettings {
 export function denyListFault(text: string): string | null {
   if (text.trim() === "") return "it is empty (a list of nobody says so in a comment)";
   if (!text.endsWith("\n")) return "its last line has no end: it may be half of a file";
-  const broken = entriesOf(text).find(({ entry }) => faultOf(entry) !== null);
-  return broken === undefined ? null : `line ${broken.line} ${faultOf(broken.entry)}`;
+  for (const { line, entry } of entriesOf(text)) {
+    const fault = PUBLIC_KEY.test(entry) ? null : (tokenFault(entry) ?? identityFault(entry));
+    if (fault !== null) return `line ${line} ${fault.problem}: ${fault.fix}`;
+  }
+  return null;
+}
+
+/**
+ * What keeps a text from being the id of a token: an entry that denies nobody would be found out when it is too late. Entries
+ * of the configuration are held to the same rules as those of the file.
+ */
+export function tokenFault(entry: string): EntryFault | null {
+  if (entry.startsWith("-----BEGIN")) {
+    return { problem: "begins a PEM block", fix: "certificates of protocol v1 are revoked by trust.v1.crl" };
+  }
+  if (/\s/.test(entry)) {
+    return { problem: "has more than one entry", fix: "write each on its own, without white space" };
+  }
+  if (entry.length > MAX_CHARACTERS) {
+    return { problem: `has more than ${MAX_CHARACTERS} characters`, fix: "write an id, a public key or a name" };
+  }
+  if (TOKEN.test(entry)) return { problem: "is a whole token", fix: "write its id (jti)" };
+  return HEX.test(entry) && entry.length > LONGEST_HEX_ID ? hexFault(entry) : null;
+}
+
+/** What keeps a text from being the name of an identity. */
+export function identityFault(entry: string): EntryFault | null {
+  if (!entry.includes("=")) return tokenFault(entry);
+  return { problem: "is a caller, not an identity", fix: 'write what stands after "="' };
+}
+
+function hexFault({ length }: string): EntryFault {
+  if (length === 64) return { problem: "is a public key", fix: "put it in trust.deny.publicKeys" };
+  return { problem: `is hex of ${length} characters`, fix: "a public key has 64: write all of it" };
 }
 
 function entriesOf(text: string): readonly { readonly line: number; readonly entry: string }[] {
@@ -32,12 +75,4 @@ function entriesOf(text: string): readonly { readonly line: number; readonly ent
     .split(/\r?\n/)
     .map((line, index) => ({ line: index + 1, entry: line.replace(/#.*$/, "").trim() }))
     .filter(({ entry }) => entry !== "");
-}
-
-function faultOf(entry: string): string | null {
-  if (/\s/.test(entry)) return "has more than one entry";
-  if (entry.includes("=")) return 'has a caller: write what stands after "="';
-  if (entry.startsWith("-----BEGIN"))
-    return "begins a PEM block: certificates of protocol v1 are revoked by trust.v1.crl";
-  return entry.length > MAX_CHARACTERS ? `has more than ${MAX_CHARACTERS} characters` : null;
 }

@@ -72,15 +72,18 @@ export interface ListRecipe {
   /** Of the one certificate it revokes. */
   readonly serialNumber: string;
   readonly dueInMs?: number;
+  readonly extensions?: readonly x509.Extension[];
 }
 
 /** PEM. */
-export async function issueList({ issuer, signer, serialNumber, dueInMs = DAY_MS }: ListRecipe): Promise<string> {
+export async function issueList(recipe: ListRecipe): Promise<string> {
+  const { issuer, signer, serialNumber, dueInMs = DAY_MS, extensions = [] } = recipe;
   const list = await x509.X509CrlGenerator.create({
     issuer,
     thisUpdate: new Date(VECTOR_NOW_MS - DAY_MS),
     nextUpdate: new Date(VECTOR_NOW_MS + dueInMs),
     entries: [{ serialNumber, revocationDate: new Date(VECTOR_NOW_MS - DAY_MS) }],
+    extensions: [...extensions],
     signingAlgorithm: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
     signingKey: signer.keys.privateKey,
   });
@@ -89,7 +92,7 @@ export async function issueList({ issuer, signer, serialNumber, dueInMs = DAY_MS
 }
 
 /** A DER element. */
-function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
+export function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(contents);
   if (content.length < 0x80) return Buffer.concat([Buffer.from([tag, content.length]), content]);
   const length = Buffer.alloc(4);
@@ -103,21 +106,24 @@ export interface LargeListRecipe {
   readonly signer: Pair;
   readonly serials: readonly number[];
   readonly number: number;
+  readonly thisUpdate?: string;
   /** Null: the list names no next update. */
   readonly nextUpdate: string | null;
+  /** Of the issuer's name; UTF8String unless given. */
+  readonly textTag?: number;
 }
 
 const SHA256_WITH_RSA = Buffer.from("300d06092a864886f70d01010b0500", "hex");
 
 /** PEM. By hand: the library takes minutes for a list of many entries, and cannot read it. */
-export function issueLargeList({ issuer, signer, serials, number, nextUpdate }: LargeListRecipe): string {
+export function issueLargeList({ issuer, signer, serials, number, nextUpdate, ...rest }: LargeListRecipe): string {
   const time = (text: string) => der(0x17, Buffer.from(text, "latin1"));
   const integer = (value: number) => {
     const bytes = Buffer.alloc(6);
     bytes.writeUIntBE(value, 0, 6);
     return der(0x02, bytes);
   };
-  const commonName = der(0x30, Buffer.from("0603550403", "hex"), der(0x0c, Buffer.from(issuer)));
+  const commonName = der(0x30, Buffer.from("0603550403", "hex"), der(rest.textTag ?? 0x0c, Buffer.from(issuer)));
   const entries = serials.map((serial) => der(0x30, integer(serial), time("260101000000Z")));
   const numberExtension = der(0x30, Buffer.from("0603551d14", "hex"), der(0x04, integer(number)));
   const signed = der(
@@ -125,7 +131,7 @@ export function issueLargeList({ issuer, signer, serials, number, nextUpdate }: 
     der(0x02, Buffer.from([1])),
     SHA256_WITH_RSA,
     der(0x30, der(0x31, commonName)),
-    time("260101000000Z"),
+    time(rest.thisUpdate ?? "260101000000Z"),
     ...(nextUpdate === null ? [] : [time(nextUpdate)]),
     ...(entries.length === 0 ? [] : [der(0x30, Buffer.concat(entries))]),
     der(0xa0, der(0x30, numberExtension)),

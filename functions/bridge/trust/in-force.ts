@@ -7,6 +7,7 @@ import {
 } from "../../../shared/choria/audit/summary.ts";
 import type { TrustSettings } from "../../../shared/choria/settings.ts";
 import { createTrust, type Trust } from "../../../shared/choria/trust.ts";
+import { refuseOlderLists } from "../../../shared/choria/x509/lists.ts";
 import type { Logger } from "../../../shared/telemetry/logger.ts";
 
 export interface TrustCounters {
@@ -65,6 +66,7 @@ export class TrustInForce {
     try {
       const settings = read();
       const trust = createTrust(settings);
+      if (this.#trust.v1 !== null && trust.v1 !== null) refuseOlderLists(this.#trust.v1.anchors, trust.v1.anchors);
       return this.#take(summarizeTrust(settings, trust), trust, cause);
     } catch (error) {
       this.#refused.add(cause);

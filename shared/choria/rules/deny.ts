@@ -8,6 +8,7 @@ export interface DenyList {
   readonly tokens: ReadonlySet<string>;
   /** Lower hex. */
   readonly publicKeys: ReadonlySet<string>;
+  /** As written: go-choria compares identities with certificate names, claims and callers by every letter's case. */
   readonly identities: ReadonlySet<string>;
 }
 

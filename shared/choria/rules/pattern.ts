@@ -3,7 +3,10 @@ export function compilePattern(text: string): RegExp {
   return new RegExp(/^\/.*\/$/.test(text) ? text.slice(1, -1) : text);
 }
 
-/** Unanchored, as go-choria's. */
+/** A caller's longest (fields.ts); what matching costs grows with the name. */
+const LONGEST_NAME = 1_024;
+
+/** Unanchored, as go-choria's. A name that is too long matches none: patterns let in, never keep out. */
 export function matchesAny(patterns: readonly RegExp[], name: string): boolean {
-  return patterns.some((pattern) => pattern.test(name));
+  return name.length <= LONGEST_NAME && patterns.some((pattern) => pattern.test(name));
 }

@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
+import { quoted } from "../refusal.ts";
 import { TrustError } from "../trust-error.ts";
 import { type CertificateFacts, certificateFacts } from "./certificate.ts";
 import { readPem } from "./pem.ts";
-import { type RevocationList, readRevocationList } from "./revocation.ts";
 
 /** The configured CAs, with what each says. Throws a TrustError. */
 export function readAnchors(pem: string): ReadonlyMap<X509Certificate, CertificateFacts> {
@@ -11,11 +11,11 @@ export function readAnchors(pem: string): ReadonlyMap<X509Certificate, Certifica
   if (blocks === null || blocks.length === 0) throw fault("holds no certificate in PEM form, or a broken one");
   return new Map(
     blocks.map(({ label, der }, index): [X509Certificate, CertificateFacts] => {
-      if (label !== "CERTIFICATE") throw fault(`block ${index + 1} is a ${label}, not a CERTIFICATE`);
+      if (label !== "CERTIFICATE") throw fault(`block ${index + 1} is a ${quoted(label)}, not a CERTIFICATE`);
       const certificate = parseOrThrow(der, () => fault(`certificate ${index + 1} cannot be parsed`));
       const facts = certificateFacts(certificate);
       if (facts === null) throw fault(`certificate ${index + 1} cannot be parsed`);
-      if (!facts.isCa) throw fault(`certificate "${facts.subject}" is not a CA certificate`);
+      if (!facts.isCa) throw fault(`certificate ${quoted(facts.subject)} is not a CA certificate`);
       return [certificate, facts];
     }),
   );
@@ -29,34 +29,34 @@ function parseOrThrow(der: Buffer, fault: () => TrustError): X509Certificate {
   }
 }
 
-/** The configured revocation lists, held against the CAs they name. Throws a TrustError. */
-export function readRevocationLists(
-  pem: string,
-  anchors: ReadonlyMap<X509Certificate, CertificateFacts>,
-): readonly RevocationList[] {
-  if (pem.trim() === "") return [];
-  const blocks = readPem(pem);
-  const fault = (text: string) => new TrustError("TRUST_BAD_CRL", "v1.crl", text);
-  if (blocks === null || blocks.length === 0) throw fault("holds no revocation list in PEM form, or a broken one");
-  const lists = blocks.map(({ label, der }, index) => {
-    if (label !== "X509 CRL") throw fault(`block ${index + 1} is a ${label}, not an X509 CRL`);
-    return parseList(der, (text) => fault(`list ${index + 1} ${text}`));
-  });
-  const forged = lists.find((list) => isForeign(list, anchors));
-  if (forged === undefined) return lists;
-  throw fault(`the list of "${forged.issuer}" is not signed by the configured CA of that name`);
+/**
+ * For each configured CA that others of them stand above, those, the nearest last. A list of theirs counts against it: an
+ * intermediate is configured so that its own list can be, and that must not make it irrevocable.
+ */
+export function issuersAmong(
+  anchors: Iterable<X509Certificate>,
+): ReadonlyMap<X509Certificate, readonly X509Certificate[]> {
+  const all = [...anchors];
+  return new Map(all.map((anchor) => [anchor, issuersAbove(anchor, all)]));
 }
 
-function parseList(der: Buffer, fault: (text: string) => TrustError): RevocationList {
-  try {
-    return readRevocationList(der);
-  } catch (error) {
-    throw fault(error instanceof Error ? error.message : "cannot be parsed");
+function issuersAbove(anchor: X509Certificate, all: readonly X509Certificate[]): readonly X509Certificate[] {
+  const above: X509Certificate[] = [];
+  let below = anchor;
+  // A root stands alone, also where another CA has signed its key under the same name.
+  while (!hasIssued(below, below)) {
+    const issuer = all.find((other) => other !== anchor && !above.includes(other) && hasIssued(other, below));
+    if (issuer === undefined) break;
+    above.unshift(issuer);
+    below = issuer;
   }
+  return above;
 }
 
-/** Lists of intermediates cannot be checked before a message brings the intermediate. */
-function isForeign(list: RevocationList, anchors: ReadonlyMap<X509Certificate, CertificateFacts>): boolean {
-  const named = [...anchors].filter(([, facts]) => facts.subject === list.issuer);
-  return named.length > 0 && !named.some(([certificate]) => list.isSignedBy(certificate));
+function hasIssued(issuer: X509Certificate, certificate: X509Certificate): boolean {
+  try {
+    return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+  } catch {
+    return false;
+  }
 }

@@ -45,7 +45,7 @@ function readCertificate(der: Buffer): CertificateFacts {
   const subjectName = readName(der, expect(subject, TAG.sequence));
   const extensions = readExtensions(der, optional);
   return {
-    // Only refusals and revocation lists ask for these.
+    // Only refusals ask for these.
     get subject() {
       return subjectName.text();
     },
@@ -104,7 +104,7 @@ function readHash(der: Buffer, algorithm: Element): string {
 
 interface ReadName {
   readonly commonNames: readonly string[];
-  /** As the X.509 library writes names, and revocation lists are compared by. */
+  /** As the X.509 library writes names. */
   readonly text: () => string;
 }
 

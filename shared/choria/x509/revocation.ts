@@ -2,14 +2,20 @@ import "reflect-metadata";
 import { verify, type X509Certificate } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import { childrenOf, contentOf, type Element, elementAt, normalSerial, objectId, TAG, timeOf, wholeOf } from "./der.ts";
+import { canonicalName, canonicalSubject } from "./name.ts";
 import { SIGNATURE_ALGORITHMS } from "./signatures.ts";
 
-/** A parsed revocation list. It counts only for certificates whose issuer's key has signed it. */
+/** A parsed revocation list. It counts only for certificates whose issuer has issued it too (see `isIssuerOf`). */
 export interface RevocationList {
+  /** For people: names are compared by `issuerName`. */
   readonly issuer: string;
+  readonly issuerName: string;
+  /** The key identifier of the key that has signed it, lower hex, as the list says; null when it does not. */
+  readonly issuerKeyId: string | null;
   readonly revokedSerials: ReadonlySet<string>;
   /** The issuer's count of its lists, in hex; null when the list names none. */
   readonly number: string | null;
+  readonly thisUpdateMs: number;
   /** Infinity when the list names none. */
   readonly nextUpdateMs: number;
   isSignedBy(issuer: X509Certificate): boolean;
@@ -18,6 +24,9 @@ export interface RevocationList {
 /** Extensions that would change what the list means (delta lists, lists by reason or scope) and are not supported. */
 const CHANGES_MEANING: ReadonlySet<string> = new Set(["2.5.29.27", "2.5.29.28"]);
 const CRL_NUMBER = "2.5.29.20";
+const AUTHORITY_KEY_ID = "2.5.29.35";
+/** `[0]`, primitive: the key identifier within an authority key identifier. */
+const KEY_ID = 0x80;
 
 /** Reads a list (RFC 5280, section 5.1). Throws an Error that says what is wrong with it. */
 export function readRevocationList(der: Buffer): RevocationList {
@@ -36,13 +45,24 @@ export function readRevocationList(der: Buffer): RevocationList {
   const unsupported = extensions.find(({ id, isCritical }) => isCritical || CHANGES_MEANING.has(id));
   if (unsupported !== undefined) throw new Error(`has the unsupported extension ${unsupported.id}`);
   const number = extensions.find(({ id }) => id === CRL_NUMBER);
+  const authority = extensions.find(({ id }) => id === AUTHORITY_KEY_ID);
   return {
     issuer: new x509.Name(wholeOf(der, fields.issuer)).toString(),
+    issuerName: canonicalName(der, fields.issuer),
+    issuerKeyId: authority === undefined ? null : keyIdOf(der, authority.value),
     revokedSerials: fields.revoked === null ? new Set() : readSerials(der, fields.revoked),
     number: number === undefined ? null : numberOf(der, number.value),
+    thisUpdateMs: momentOf(der, fields.thisUpdate),
     nextUpdateMs: fields.nextUpdate === null ? Number.POSITIVE_INFINITY : timeOf(der, fields.nextUpdate),
     isSignedBy: signatureCheck(hash, { signed: wholeOf(der, signed), signature: bitsOf(der, signature) }),
   };
+}
+
+/** Whether a certificate's holder has issued the list: it bears the name that the list says, and its key has signed. */
+export function isIssuerOf(list: RevocationList, certificate: X509Certificate): boolean {
+  const name = canonicalSubject(certificate);
+  // A name that cannot be read must not hide the list: the signature decides.
+  return (name === null || name === list.issuerName) && list.isSignedBy(certificate);
 }
 
 function hashOf(der: Buffer, algorithm: Element): string {
@@ -56,6 +76,7 @@ function hashOf(der: Buffer, algorithm: Element): string {
 interface Fields {
   readonly algorithm: Element;
   readonly issuer: Element;
+  readonly thisUpdate: Element;
   readonly nextUpdate: Element | null;
   readonly revoked: Element | null;
   readonly extensions: Element | null;
@@ -75,7 +96,7 @@ function readFields(der: Buffer, signed: Element): Fields {
   if (algorithm === null || issuer === null || thisUpdate === null || parts.length > 0) {
     throw new Error("is no revocation list");
   }
-  return { algorithm, issuer, nextUpdate, revoked, extensions };
+  return { algorithm, issuer, thisUpdate, nextUpdate, revoked, extensions };
 }
 
 function readSerials(der: Buffer, revoked: Element): ReadonlySet<string> {
@@ -105,10 +126,25 @@ function readExtensions(der: Buffer, tagged: Element): readonly Extension[] {
   });
 }
 
+/** Null without one: an issuer may be told by the name and serial of its certificate instead. */
+function keyIdOf(der: Buffer, value: Element): string | null {
+  const parts = [...childrenOf(der, elementAt(der, value.contentStart, value.end))];
+  const id = parts.find(({ tag }) => tag === KEY_ID);
+  return id === undefined ? null : contentOf(der, id).toString("hex");
+}
+
+/** One that cannot be read could not be told from an older one. */
+function momentOf(der: Buffer, element: Element): number {
+  const ms = timeOf(der, element);
+  if (Number.isNaN(ms)) throw new Error("says no time of its update");
+  return ms;
+}
+
 function numberOf(der: Buffer, value: Element): string {
   const number = elementAt(der, value.contentStart, value.end);
-  if (number.tag !== TAG.integer) throw new Error("has a number that is none");
-  return normalSerial(contentOf(der, number).toString("hex"));
+  const content = contentOf(der, number);
+  if (number.tag !== TAG.integer || content.length === 0) throw new Error("has a number that is none");
+  return normalSerial(content.toString("hex"));
 }
 
 /** The first byte counts unused bits, of which a signature has none. */

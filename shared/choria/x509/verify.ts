@@ -3,7 +3,7 @@ import type { Validity } from "../cache.ts";
 import { quoted, Refusal } from "../refusal.ts";
 import { type CertificateFacts, certificateFacts, readKey } from "./certificate.ts";
 import { type CertificatePath, findPaths } from "./path.ts";
-import type { RevocationList } from "./revocation.ts";
+import { isIssuerOf, type RevocationList } from "./revocation.ts";
 
 /** A certificate that was proven up to an anchor. */
 export interface ProvenCertificate extends Validity {
@@ -17,6 +17,8 @@ export interface ProvenCertificate extends Validity {
 export interface Anchors {
   /** What each says is read once, when trust is loaded. */
   readonly certificates: ReadonlyMap<X509Certificate, CertificateFacts>;
+  /** Of each, those of the others that stand above it, the nearest last. */
+  readonly issuers: ReadonlyMap<X509Certificate, readonly X509Certificate[]>;
   readonly revocationLists: readonly RevocationList[];
   /** Whether a list past its next update goes on to count as if it were not. */
   readonly acceptStaleLists: boolean;
@@ -76,7 +78,7 @@ function judgePath(path: CertificatePath, anchors: Anchors, judged: Judged): Pro
   if (leaf === undefined || read.length < steps.length) {
     return new Refusal("untrusted_cert", "a certificate on the path holds values that cannot be read");
   }
-  const applicable = applicableLists(read, anchors.revocationLists);
+  const applicable = applicableLists([...stepsAbove(read[0], anchors), ...read], anchors.revocationLists);
   const freshUntilMs = anchors.acceptStaleLists ? Number.POSITIVE_INFINITY : earliestUpdate(applicable);
   const refusal =
     firstRefusal(read, trustRefusal) ??
@@ -141,13 +143,20 @@ interface ApplicableList {
   readonly subject: CertificateFacts;
 }
 
+/** Configured CAs above the one that the path begins with: they are not needed for trust, but may have revoked it. */
+function stepsAbove(anchor: Step | undefined, { certificates, issuers }: Anchors): readonly Step[] {
+  const above = (anchor === undefined ? undefined : issuers.get(anchor.certificate)) ?? [];
+  return above.flatMap((certificate) => {
+    const facts = certificates.get(certificate);
+    return facts === undefined ? [] : [{ certificate, facts }];
+  });
+}
+
 function applicableLists(steps: readonly Step[], lists: readonly RevocationList[]): readonly ApplicableList[] {
   return steps.flatMap(({ facts }, index) => {
     const issuer = steps[index - 1];
     if (issuer === undefined) return [];
-    return lists
-      .filter((list) => list.issuer === issuer.facts.subject && list.isSignedBy(issuer.certificate))
-      .map((list) => ({ list, subject: facts }));
+    return lists.filter((list) => isIssuerOf(list, issuer.certificate)).map((list) => ({ list, subject: facts }));
   });
 }
 
@@ -165,7 +174,7 @@ function staleRefusal(applicable: readonly ApplicableList[], revocationMs: numbe
   const stale = applicable.find(({ list }) => !(revocationMs <= list.nextUpdateMs));
   if (stale === undefined) return null;
   // An attacker who can hold back a fresh list must not be able to bring back what it revokes.
-  const detail = `the revocation list of "${stale.list.issuer}" was due for renewal at ${isoTime(stale.list.nextUpdateMs)}`;
+  const detail = `the revocation list of ${quoted(stale.list.issuer)} was due for renewal at ${isoTime(stale.list.nextUpdateMs)}`;
   return new Refusal("untrusted_cert", detail);
 }
 

@@ -1,4 +1,4 @@
-import { PUBLIC_KEY } from "../deny-list.ts";
+import { identityFault, tokenFault } from "../deny-list.ts";
 import type { Finding } from "../problem.ts";
 import type { TrustConfig } from "../schema.ts";
 import { durationText } from "../units.ts";
@@ -31,13 +31,14 @@ function checkDeny({ deny, v2 }: TrustConfig): Finding[] {
   const findings: Finding[] = [];
   const add = (list: "tokens" | "publicKeys" | "identities", index: number, problem: string, fix: string) =>
     findings.push({ path: ["trust", "deny", list, index], value: deny[list][index], problem, fix });
-  for (const list of ["tokens", "identities"] as const) {
+  for (const [list, faultOf] of [
+    ["tokens", tokenFault],
+    ["identities", identityFault],
+  ] as const) {
     for (const [index, entry] of deny[list].entries()) {
-      if (PUBLIC_KEY.test(entry)) add(list, index, "is a public key", "put it in trust.deny.publicKeys");
+      const fault = faultOf(entry);
+      if (fault !== null) add(list, index, fault.problem, fault.fix);
     }
-  }
-  for (const [index, entry] of deny.identities.entries()) {
-    if (entry.includes("=")) add("identities", index, "is a caller, not an identity", 'write what stands after "="');
   }
   for (const list of ["tokens", "publicKeys"] as const) {
     if (v2 !== undefined || deny[list].length === 0) continue;

@@ -109,10 +109,43 @@ const lists: readonly [string, () => Promise<string>, string][] = [
 
 for (const [name, list, code] of lists) {
   test(`revocation: a list ${name}: ${code}`, async () => {
-    const verdict = await judge(await Promise.all([issueLeaf(), issueMiddle()]), await list());
-    assert.equal(verdict.code, code, verdict.detail);
+    const [certPem, middlePem, crlPem] = await Promise.all([issueLeaf(), issueMiddle(), list()]);
+    const configured = { ca: `${ca}\n${middlePem}`, crlPem, privateKey: leaf.key };
+    const verdicts = [
+      await judgeCertificate({ ...configured, certPem: `${certPem}\n${middlePem}` }),
+      await judgeCertificate({ ...configured, certPem }),
+    ];
+    // That the intermediate is configured too must be no way round the root's list.
+    assert.deepEqual(
+      verdicts.map((verdict) => verdict.code),
+      [code, code],
+      verdicts[0]?.detail,
+    );
   });
 }
+
+test("revocation: an intermediate that comes with the message alone is held against the root's list", async () => {
+  const crlPem = await issueList({ issuer: "CN=Root", signer: root, serialNumber: "0b" });
+  const verdict = await judge(await Promise.all([issueLeaf(), issueMiddle()]), crlPem);
+  assert.equal(verdict.code, "cert_revoked", verdict.detail);
+});
+
+test("revocation: a root that another CA has signed too is not revoked with that signature", async () => {
+  const other = rogue;
+  const extensions = [caExtension()];
+  const pems = await Promise.all([
+    issue({ subject: "CN=Middle", holder: middle, issuer: "CN=Middle", signer: middle, extensions }),
+    issue({ subject: "CN=Middle", holder: middle, issuer: "CN=Other", signer: other, serialNumber: "0b", extensions }),
+    issue({ subject: "CN=Other", holder: other, issuer: "CN=Other", signer: other, extensions }),
+  ]);
+  const crlPem = await issueList({ issuer: "CN=Other", signer: other, serialNumber: "0b" });
+  const judged = { certPem: await issueLeaf(), crlPem, privateKey: leaf.key };
+  const codes = [
+    (await judgeCertificate({ ...judged, ca: pems.join("\n") })).code,
+    (await judgeCertificate({ ...judged, ca: pems.slice(1).join("\n") })).code,
+  ];
+  assert.deepEqual(codes, ["ok", "cert_revoked"]);
+});
 
 const dns = (value: string) => new x509.SubjectAlternativeNameExtension([{ type: "dns", value }]);
 const names: readonly [string, Partial<Recipe>, string][] = [

@@ -22,10 +22,14 @@ function policyOf(accept: object) {
   return ingestSettings("reg", ingests["reg"] ?? assert.fail()).policy;
 }
 
-async function codeWith(accept: object, { ageMs = 0, message = {} }: { ageMs?: number; message?: object } = {}) {
+async function refusalOf(accept: object, { ageMs = 0, message = {} }: { ageMs?: number; message?: object } = {}) {
   const proven = { ...(await provenMessage()), ...message };
   const receivedAtMs = Number(proven.timeNs / 1_000_000n) + ageMs;
-  return policyRefusal(proven, { data: raw, receivedAtMs }, policyOf(accept))?.code ?? "ok";
+  return policyRefusal(proven, { data: raw, receivedAtMs }, policyOf(accept));
+}
+
+async function codeWith(...given: Parameters<typeof refusalOf>) {
+  return (await refusalOf(...given))?.code ?? "ok";
 }
 
 test("without a policy anything proven is accepted", async () => {
@@ -63,6 +67,24 @@ for (const [ageMs, code] of [
     assert.equal(await codeWith({ maxAge: "5s" }, { ageMs }), code);
   });
 }
+
+for (const [field, accept] of [
+  ["agent", { agents: ["^none$"] }],
+  ["collective", { collectives: ["none"] }],
+  ["sender", { senders: ["^none$"] }],
+] as const) {
+  test(`a hostile ${field} stands quoted in the detail: bounded, and without what drives a terminal`, async () => {
+    const hostile = `web1\u001b[2J\r\n\u202e${"x".repeat(2_000)}`;
+    const { code, detail } = (await refusalOf(accept, { message: { [field]: hostile } })) ?? assert.fail("accepted");
+    assert.equal(code, "not_accepted");
+    assert.match(detail, new RegExp(`^${field} "web1\\?\\[2J\\?\\?\\?x{50,}…" `));
+    assert.ok(detail.length < 200, `${detail.length} characters`);
+  });
+}
+
+test("a sender that no pattern could be held against in short time is refused by its length", async () => {
+  assert.equal(await codeWith({ senders: ["^a+"] }, { message: { sender: "a".repeat(1_025) } }), "not_accepted");
+});
 
 test("a maxAge of nothing is a limit too", async () => {
   assert.equal(await codeWith({ maxAge: "0s" }, { ageMs: 1 }), "not_accepted");

@@ -1,7 +1,9 @@
 import "reflect-metadata";
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
+import * as x509 from "@peculiar/x509";
 import { createTrust } from "../../../shared/choria/trust.ts";
+import { TrustError } from "../../../shared/choria/trust-error.ts";
 import { validate } from "../../../shared/choria/validate.ts";
 import { readPem } from "../../../shared/choria/x509/pem.ts";
 import { readRevocationList } from "../../../shared/choria/x509/revocation.ts";
@@ -30,6 +32,11 @@ before(async () => {
 
 const issueCa = (name: string, pair: Pair) =>
   issue({ subject: `CN=${name}`, holder: pair, issuer: `CN=${name}`, signer: pair, extensions: [caExtension()] });
+const issueNamedCa = async (pair: Pair) => {
+  const keyId = await x509.SubjectKeyIdentifierExtension.create(pair.keys.publicKey);
+  const name = "CN=Same";
+  return issue({ subject: name, holder: pair, issuer: name, signer: pair, extensions: [caExtension(), keyId] });
+};
 const issueLeaf = (name: string, pair: Pair, serialNumber = "0a") =>
   issue({ subject: "CN=rip.mcollective", holder: leaf, issuer: `CN=${name}`, signer: pair, serialNumber });
 const derOf = (pem: string) => readPem(pem)?.[0]?.der ?? assert.fail("not PEM");
@@ -46,13 +53,14 @@ const largeList = (changes: Partial<LargeListRecipe> = {}) =>
 
 test("a list says its issuer, number, entries and next update", () => {
   const list = readRevocationList(derOf(largeList({ serials: [0x0a, 0xff01] })));
-  const { issuer, number, revokedSerials, nextUpdateMs } = list;
+  const { issuer, number, revokedSerials, thisUpdateMs, nextUpdateMs } = list;
   assert.deepEqual(
-    { issuer, number, revokedSerials: [...revokedSerials], nextUpdateMs },
+    { issuer, number, revokedSerials: [...revokedSerials], thisUpdateMs, nextUpdateMs },
     {
       issuer: "CN=First",
       number: "2f",
       revokedSerials: ["a", "ff01"],
+      thisUpdateMs: Date.parse("2026-01-01T00:00:00Z"),
       nextUpdateMs: Date.parse("2027-01-01T00:00:00Z"),
     },
   );
@@ -61,6 +69,7 @@ test("a list says its issuer, number, entries and next update", () => {
 test("a list that OpenSSL made is read as it means it", () => {
   const list = readRevocationList(derOf(vectorFile("keys/v1-ca.crl.pem")));
   assert.equal(list.revokedSerials.size, 1);
+  assert.equal(list.issuerKeyId, "a6913e5933e955dc51562ea69cca516c1b48b72a");
   assert.ok(Number.isFinite(list.nextUpdateMs), "the vectors' list names a next update");
 });
 
@@ -77,6 +86,11 @@ test("a list of 200,000 entries is read in full, in less than the time a server 
 test("a list without entries, or without a next update, is read", () => {
   assert.equal(readRevocationList(derOf(largeList({ serials: [] }))).revokedSerials.size, 0);
   assert.equal(readRevocationList(derOf(largeList({ nextUpdate: null }))).nextUpdateMs, Number.POSITIVE_INFINITY);
+});
+
+test("a list that says no time of its update is refused: it could not be told from an older one", () => {
+  const list = derOf(largeList({ thisUpdate: "2601010000Z" }));
+  assert.throws(() => readRevocationList(list), /says no time of its update/);
 });
 
 test("a list is never read by half: cut anywhere it is refused", () => {
@@ -164,6 +178,50 @@ test("a CA that changes its key under one name: both are trusted, and the list o
 
   assert.deepEqual([await judge(first), await judge(second)], ["cert_revoked", "ok"]);
 });
+
+test("a CA that writes its name in another way, in string type, letters and spaces, is the same CA: its list counts", async () => {
+  const crlPem = largeList({ issuer: " first", textTag: 0x13 }).trim();
+  const [ca, certPem] = await Promise.all([issueCa("First", first), issueLeaf("First", first)]);
+  const verdict = await judgeCertificate({ ca, certPem, crlPem, privateKey: leaf.key });
+  assert.equal(verdict.code, "cert_revoked", verdict.detail);
+});
+
+for (const [what, keyOf] of [
+  ["the key that has signed", () => second],
+  ["another key", () => first],
+] as const) {
+  test(`a CA that changes its key under one name: a list that names ${what} counts for who has signed it`, async () => {
+    const ca = (await Promise.all([first, second].map(issueNamedCa))).join("\n");
+    const extensions = [await x509.AuthorityKeyIdentifierExtension.create(keyOf().keys.publicKey)];
+    const crlPem = await issueList({ issuer: "CN=Same", signer: second, serialNumber: "0a", extensions });
+    const judge = async (pair: Pair) =>
+      (await judgeCertificate({ ca, certPem: await issueLeaf("Same", pair), crlPem, privateKey: leaf.key })).code;
+
+    assert.deepEqual([await judge(first), await judge(second)], ["ok", "cert_revoked"]);
+  });
+}
+
+const foreign: readonly [what: string, list: () => Promise<string>][] = [
+  ["a CA that is not trusted", () => issueList({ issuer: "CN=Second", signer: second, serialNumber: "0a" })],
+  ["a trusted CA's name by another's key", () => issueList({ issuer: "CN=First", signer: second, serialNumber: "0a" })],
+  ["another CA's name by a trusted key", () => issueList({ issuer: "CN=Second", signer: first, serialNumber: "0a" })],
+];
+
+for (const [what, list] of foreign) {
+  test(`a list of ${what} is refused when trust is read, also beside a good one`, async () => {
+    const [caPem, good, other] = await Promise.all([
+      issueCa("First", first),
+      issueList({ issuer: "CN=First", signer: first, serialNumber: "0a" }),
+      list(),
+    ]);
+    for (const crlPem of [other, `${good}\n${other}`]) {
+      assert.throws(
+        () => createTrust(makeTrustSettings({ v1: { caPem, crlPem } })),
+        (error) => error instanceof TrustError && error.code === "TRUST_FOREIGN_CRL" && /trust\.v1\.ca/.test(error.fix),
+      );
+    }
+  });
+}
 
 /** A certificate and a list that is due a day after VECTOR_NOW_MS, as of two moments. */
 async function judgeAt(moments: readonly (readonly [nowMs: number, revocationMs: number])[], serialNumber = "0c") {

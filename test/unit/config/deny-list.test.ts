@@ -17,6 +17,10 @@ test("entries are told apart by their form; comments, blank lines and white spac
   });
 });
 
+test("ids in hex that are no keys are taken: a UUID, a SHA-1", () => {
+  assert.equal(denyListFault(`${"0a".repeat(16)}\n${"0a".repeat(20)}\n`), null);
+});
+
 test("a list of nobody says so in a comment", () => {
   assert.equal(denyListFault("# nobody\n"), null);
   assert.deepEqual(readDenyList("# nobody\n"), { tokens: [], publicKeys: [], identities: [] });
@@ -27,8 +31,15 @@ const faults: readonly [what: string, text: string, fault: RegExp][] = [
   ["only blank lines", "\n \n", /it is empty/],
   ["half a last line", "web1.example.net\nweb2.exa", /its last line has no end/],
   ["two entries in a line", "a\nb c\n", /line 2 has more than one entry/],
-  ["a caller", "choria=rip\n", /line 1 has a caller/],
-  ["a certificate", vectorFile("keys/v1-client.pem"), /line 1 (begins a PEM block|has more than one entry)/],
+  ["a caller", "choria=rip\n", /line 1 is a caller.*: write what stands after "="/],
+  [
+    "a certificate",
+    vectorFile("keys/v1-client.pem"),
+    /line 1 begins a PEM block: certificates of protocol v1 are revoked by trust\.v1\.crl/,
+  ],
+  ["a public key cut short", `${key.slice(1)}\n`, /line 1 is hex of 63 characters: a public key has 64/],
+  ["a public key with a seed", `# x\n${key}${key}\n`, /line 2 is hex of 128 characters/],
+  ["a whole token", `${vectorFile("keys/v2-client.jwt").trim()}\n`, /line 1 is a whole token: write its id/],
   ["a very long line", `${"a".repeat(2_000)}\n`, /more than 1024/],
 ];
 
@@ -68,7 +79,7 @@ test("a deny list that is missing or broken is a problem of the configuration, n
     [...missing, ...broken].map(({ path, problem }) => `${path}: ${problem}`),
     [
       "trust.deny.file: cannot be read (there is no such file)",
-      "trust.deny.file: does not hold a deny list (a token id, public key or identity a line): line 1 has more than one entry",
+      "trust.deny.file: does not hold a deny list (a token id, public key or identity a line): line 1 has more than one entry: write each on its own, without white space",
     ],
   );
 });
@@ -77,6 +88,20 @@ const useless: readonly [what: string, value: object, path: string, problem: Reg
   ["a key among the tokens", trustOf({ tokens: [key] }), "trust.deny.tokens[0]", /is a public key/],
   ["a key among the identities", trustOf({ identities: ["a", key] }), "trust.deny.identities[1]", /is a public key/],
   ["a caller among the identities", trustOf({ identities: ["choria=rip"] }), "trust.deny.identities[0]", /is a caller/],
+  ["two tokens in one", trustOf({ tokens: ["t1 t2"] }), "trust.deny.tokens[0]", /has more than one entry/],
+  ["a name with a space", trustOf({ identities: ["web1 "] }), "trust.deny.identities[0]", /has more than one entry/],
+  ["a name that is white space", trustOf({ identities: [" "] }), "trust.deny.identities[0]", /has more than one entry/],
+  ["a name that is empty", trustOf({ identities: [""] }), "trust.deny.identities[0]", /./],
+  ["a short key among names", trustOf({ identities: [key.slice(1)] }), "trust.deny.identities[0]", /is hex of 63/],
+  ["a short key", trustOf({ publicKeys: [key.slice(1)] }), "trust.deny.publicKeys[0]", /64 hex characters/],
+  [
+    "a whole token",
+    trustOf({ tokens: [vectorFile("keys/v2-client.jwt").trim()] }),
+    "trust.deny.tokens[0]",
+    /whole token/,
+  ],
+  ["a certificate", trustOf({ tokens: ["-----BEGIN CERTIFICATE-----"] }), "trust.deny.tokens[0]", /begins a PEM block/],
+  ["a very long name", trustOf({ identities: ["z".repeat(2_000)] }), "trust.deny.identities[0]", /more than 1024/],
   [
     "tokens without protocol v2",
     makeConfigValue({ trust: { v1: { ca: "ca.pem", nodes: ["net$"] }, deny: { tokens: ["t1"] } } }),
