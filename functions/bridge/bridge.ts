@@ -229,14 +229,14 @@ export class Bridge {
   }
 
   #targets(ingest: string): readonly Target[] {
-    return this.#config.ingest[ingest]?.to.map((stream) => this.#target(stream)) ?? [];
+    return this.#config.ingest[ingest]?.to.map((stream) => this.#target(ingest, stream)) ?? [];
   }
 
-  #target(stream: string): Target {
+  #target(ingest: string, stream: string): Target {
     const { subject, body } = this.#config.streams[stream] ?? missing(stream);
     const lane = this.lanes.get(stream) ?? missing(stream);
     const counters = this.counters.streams.get(stream) ?? missing(stream);
-    return { lane, subject: compileTemplate(subject), body, counters, spans: this.#spans };
+    return { ingest, lane, subject: compileTemplate(subject), body, counters, spans: this.#spans };
   }
 }
 

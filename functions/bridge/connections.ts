@@ -1,7 +1,10 @@
 import { type Connection, type Denial, watchConnection } from "../../shared/jetstream/connect.ts";
 import { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
+import { ConnectionLog } from "../../shared/jetstream/connection-log.ts";
 import type { LaneClock } from "../../shared/jetstream/lane.ts";
-import { type CoreMessage, CoreSubscription } from "../../shared/jetstream/subscribe.ts";
+import { onAllowed } from "../../shared/jetstream/renewal.ts";
+import type { StandingSubscription } from "../../shared/jetstream/standing.ts";
+import { type CoreMessage, subscribeCore } from "../../shared/jetstream/subscribe.ts";
 import type { Logger } from "../../shared/telemetry/logger.ts";
 import type { ConnectionCounters } from "./accounting/counters.ts";
 import type { Denials } from "./denials.ts";
@@ -31,13 +34,15 @@ interface Context {
 export class Connections {
   readonly health: ConnectionHealth;
   readonly #context: Context;
+  readonly #log: ConnectionLog;
   readonly #open = new Map<string, Connection>();
   readonly #listeners = new Map<Connection, ConnectionListener[]>();
-  readonly #subscriptions = new Map<Connection, CoreSubscription[]>();
+  readonly #subscriptions: StandingSubscription[] = [];
 
   constructor(context: Context) {
     this.#context = context;
     this.health = new ConnectionHealth(context.clock.now);
+    this.#log = new ConnectionLog(context.log, context.clock.now);
   }
 
   async get(name: string, role: Role): Promise<Connection> {
@@ -50,21 +55,19 @@ export class Connections {
     return connection;
   }
 
-  /** Subscribes on the connection for receiving; what the server refuses is asked for again whenever it comes back. */
+  /** Subscribes on the connection for receiving; what the server refuses is asked for again. */
   async subscribe(
     name: string,
     wanted: { readonly subject: string; readonly queue: string },
     onMessage: (message: CoreMessage) => void,
   ): Promise<void> {
     const connection = await this.get(name, "ingest");
-    const subscription = await CoreSubscription.open(connection, wanted, onMessage);
-    this.#subscriptions.set(connection, [...this.#subscriptionsOn(connection), subscription]);
+    this.#subscriptions.push(await subscribeCore(connection, wanted, onMessage));
   }
 
   /** Stops receiving; resolves when everything the servers had sent until then was delivered. */
   async drain(): Promise<void> {
-    const all = [...this.#subscriptions.values()].flat();
-    await Promise.all(all.map((subscription) => subscription.drain().catch(() => {})));
+    await Promise.all(this.#subscriptions.map((subscription) => subscription.drain().catch(() => {})));
   }
 
   /** New credentials are shown at the next reconnect. Where the old ones may not do what is needed, that is now. */
@@ -94,20 +97,9 @@ export class Connections {
     return this.#listeners.get(connection) ?? [];
   }
 
-  #subscriptionsOn(connection: Connection): readonly CoreSubscription[] {
-    return this.#subscriptions.get(connection) ?? [];
-  }
-
-  async #renew(key: string, connection: Connection): Promise<void> {
-    for (const subscription of this.#subscriptionsOn(connection)) {
-      const { subject } = subscription;
-      if (await subscription.renew()) this.health.allowed(key, { operation: "subscription", subject });
-    }
-  }
-
   #watch(role: Role, name: string, connection: Connection): void {
     const key = keyOf(role, name);
-    const { log, clock } = this.#context;
+    const { clock } = this.#context;
     const counters: ConnectionCounters = { disconnects: 0, disconnectedMs: 0, downSince: null };
     this.#context.counters.set(key, counters);
     void watchConnection(
@@ -119,32 +111,35 @@ export class Connections {
           this.health.disconnected(key);
           for (const listener of this.#listenersOn(connection)) listener.disconnected();
           const meaning = role === "ingest" ? "; what is published meanwhile is lost, its number unknown" : "";
-          log.warn({ connection: key }, `disconnected${meaning}`);
+          this.#log.disconnected(key, meaning);
         },
         onReconnect: (downMs) => {
           counters.disconnectedMs += downMs;
           counters.downSince = null;
           this.health.reconnected(key);
           for (const listener of this.#listenersOn(connection)) listener.reconnected();
-          log.info({ connection: key, downMs }, "reconnected");
-          this.#renew(key, connection).catch(() => {}); // lost again meanwhile: the next reconnect asks anew
+          this.#log.reconnected(key, downMs);
         },
-        onError: (text, lasting, denial) => {
+        onError: (text, denial) => {
           if (denial !== null) return this.#denied(key, name, denial);
-          this.health.failed(key, text, lasting);
-          log.error({ connection: key }, text);
+          this.health.failed(key, text);
+          this.#log.failed(key, text, denial);
         },
       },
       clock.now,
     );
+    onAllowed(connection, (allowed) => {
+      this.health.allowed(key, allowed);
+      this.#log.allowed(key, allowed);
+    });
   }
 
   /** It does not close the connection: without this the bridge would listen to silence, or store nothing. */
   #denied(key: string, name: string, denial: Denial): void {
-    const { denials, log } = this.#context;
+    const { denials } = this.#context;
     const refused = denials.asConfigured(name, denial);
     const text = denials.text(name, refused);
-    if (this.health.denied(key, refused, text)) log.error({ connection: key }, text);
+    if (this.health.denied(key, refused, text)) this.#log.denied(key, text);
   }
 }
 

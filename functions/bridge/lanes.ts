@@ -121,17 +121,18 @@ export class Lanes {
   }
 
   /** It would never fit, so it is settled with its copy. */
-  #keepTooLarge(stream: string, { subject, arrivedAt, body, settled }: LaneMessage): void {
+  #keepTooLarge(stream: string, message: LaneMessage): void {
+    const { origin: ingest, subject, arrivedAt, body, settled } = message;
     const { wallClock, clock } = this.#context;
     if (this.#quarantine === null) {
       settled?.(true);
       return;
     }
     const code = "too_large_to_store";
-    const detail = `its subject or its ${body.length} bytes are more than the stream or the server takes`;
+    const detail = `its subject or its ${body.length} bytes are more than stream ${stream} or the server takes`;
     const receivedAtMs = wallClock() - (clock.now() - arrivedAt);
-    const headers = () => [];
-    this.#quarantine.keep({ code, detail, ingest: stream, subject, receivedAtMs, arrivedAt, body, headers }, settled);
+    const headers = () => message.headers;
+    this.#quarantine.keep({ code, detail, ingest, subject, receivedAtMs, arrivedAt, body, headers }, settled);
   }
 
   async #openQuarantine(connectionName: string): Promise<void> {

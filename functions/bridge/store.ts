@@ -11,6 +11,7 @@ export type BodyForm = "envelope" | "payload";
 
 /** One stream that an ingest feeds. */
 export interface Target {
+  readonly ingest: string;
   readonly lane: Lane;
   readonly subject: SubjectTemplate;
   readonly body: BodyForm;
@@ -31,7 +32,7 @@ export function store(
   const settled = onAll === null ? null : joint(targets.length, onAll);
   const trace = carriedTrace(headers());
   const outputs = new Map<BodyForm, Output>();
-  for (const { lane, subject, body, counters, spans } of targets) {
+  for (const { ingest, lane, subject, body, counters, spans } of targets) {
     let output = outputs.get(body);
     if (output === undefined) {
       output = encode(message, body, spans === null ? trace : []);
@@ -42,6 +43,7 @@ export function store(
       subject: subject.render(message),
       id: message.messageId,
       key: message.sender,
+      origin: ingest,
       headers: output.headers,
       body: output.body,
       arrivedAt,

@@ -1,6 +1,8 @@
 import { type Channel, closeChannel, makeChannel, REPLY_TIMEOUT_MS } from "../../shared/jetstream/channel.ts";
-import { type Connection, watchConnection } from "../../shared/jetstream/connect.ts";
+import { type Connection, type Denial, watchConnection } from "../../shared/jetstream/connect.ts";
 import { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
+import { ConnectionLog } from "../../shared/jetstream/connection-log.ts";
+import { onAllowed } from "../../shared/jetstream/renewal.ts";
 import type { Logger } from "../../shared/telemetry/logger.ts";
 
 /** Whoever has to know that a connection was lost and came back. */
@@ -23,12 +25,14 @@ interface Context {
 export class WorkerConnections {
   readonly health: ConnectionHealth;
   readonly #context: Context;
+  readonly #log: ConnectionLog;
   readonly #open = new Map<string, Promise<Channel>>();
   readonly #listeners = new Map<Connection, Set<ConnectionListener>>();
 
   constructor(context: Context) {
     this.#context = context;
     this.health = new ConnectionHealth(context.now);
+    this.#log = new ConnectionLog(context.log, context.now);
   }
 
   get(name: string): Promise<Channel> {
@@ -67,28 +71,38 @@ export class WorkerConnections {
   }
 
   async #watch(name: string, { connection, replies }: Channel): Promise<void> {
-    const { log, now } = this.#context;
+    const { now } = this.#context;
     const tell = (what: keyof ConnectionListener): void => {
       for (const listener of this.#listeners.get(connection) ?? []) listener[what]();
     };
     const events = {
       onDisconnect: () => {
         this.health.disconnected(name);
-        log.warn({ connection: name }, "disconnected");
+        this.#log.disconnected(name);
         tell("disconnected");
       },
       onReconnect: (downMs: number) => {
         this.health.reconnected(name);
         replies.abandon(); // what was asked of the old connection is never answered: acks are sent again now, not in 5 s
-        log.info({ connection: name, downMs }, "reconnected");
+        this.#log.reconnected(name, downMs);
         tell("reconnected");
       },
-      onError: (text: string, lasting: boolean) => {
-        this.health.failed(name, text, lasting);
-        log.error({ connection: name }, text);
+      onError: (text: string, denial: Denial | null) => {
+        if (denial?.operation === "subscription") return this.#denied(name, denial);
+        this.health.failed(name, text);
+        this.#log.failed(name, text, denial);
       },
     };
+    onAllowed(connection, (allowed) => {
+      this.health.allowed(name, allowed);
+      this.#log.allowed(name, allowed);
+    });
     await watchConnection(connection, events, now);
+  }
+
+  #denied(name: string, denial: Denial): void {
+    const text = `may not subscribe to "${denial.subject}"; allow it at the server`;
+    if (this.health.denied(name, denial, text)) this.#log.denied(name, text);
   }
 }
 

@@ -1,5 +1,6 @@
-import { type Connection, watchConnection } from "../../shared/jetstream/connect.ts";
+import { type Connection, type Denial, watchConnection } from "../../shared/jetstream/connect.ts";
 import { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
+import { ConnectionLog } from "../../shared/jetstream/connection-log.ts";
 import type { Logger } from "../../shared/telemetry/logger.ts";
 
 interface Context {
@@ -13,12 +14,14 @@ interface Context {
 export class DispatcherConnections {
   readonly health: ConnectionHealth;
   readonly #context: Context;
+  readonly #log: ConnectionLog;
   readonly #open = new Map<string, Promise<Connection>>();
   readonly #onReconnect = new Map<string, (() => void)[]>();
 
   constructor(context: Context) {
     this.#context = context;
     this.health = new ConnectionHealth(context.now);
+    this.#log = new ConnectionLog(context.log, context.now);
   }
 
   /** One that could not be opened is opened anew when it is asked for again. */
@@ -52,21 +55,21 @@ export class DispatcherConnections {
   }
 
   #watch(name: string, connection: Connection): void {
-    const { log, now } = this.#context;
+    const { now } = this.#context;
     const events = {
       onDisconnect: () => {
         this.health.disconnected(name);
-        log.warn({ connection: name }, "disconnected");
+        this.#log.disconnected(name);
       },
       onReconnect: (downMs: number) => {
         this.health.reconnected(name);
-        log.info({ connection: name, downMs }, "reconnected");
+        this.#log.reconnected(name, downMs);
         for (const act of this.#onReconnect.get(name) ?? []) act();
       },
-      onError: (text: string, lasting: boolean) => {
-        if (lasting) return; // a refused subscription: its job says so and goes on polling
-        this.health.failed(name, text, lasting);
-        log.error({ connection: name }, text);
+      onError: (text: string, denial: Denial | null) => {
+        if (denial?.operation === "subscription") return; // its job says so and goes on polling
+        this.health.failed(name, text);
+        this.#log.failed(name, text, denial);
       },
     };
     void watchConnection(connection, events, now);

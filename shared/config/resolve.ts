@@ -153,13 +153,16 @@ export function consumerSpec(config: Pick<Config, "jobs" | "streams">, jobName: 
 export function sourceConsumers({ ingest }: Pick<Config, "ingest">): readonly {
   readonly ingest: string;
   readonly connection: string;
+  /** Of one bridge. */
+  readonly inFlight: number;
   readonly spec: ConsumerSpec;
 }[] {
   return Object.entries(ingest).flatMap(([name, { connection, subject, from, source }]) => {
     if (from !== "stream" || source === undefined) return [];
-    const { stream, durable, ackWait: ackWaitMs, inFlight: maxAckPending } = source;
+    const { stream, durable, ackWait: ackWaitMs, inFlight } = source;
+    const maxAckPending = source.maxAckPending ?? BRIDGES_ON_A_SOURCE * inFlight;
     const spec = { stream, durable, filterSubject: subject, ackWaitMs, maxAckPending, maxDeliver: NO_LIMIT };
-    return [{ ingest: name, connection, spec }];
+    return [{ ingest: name, connection, inFlight, spec }];
   });
 }
 
@@ -215,6 +218,8 @@ const DELAYED_ACK_WAIT_MS = 10_000;
 /** A worker that has said nothing for so long is not there any more. */
 const WORKER_REPORT_MAX_AGE_MS = 60_000;
 const SWEEPER_ACK_WAIT_MS = 30_000;
+/** So many bridges fit on one durable: three may hang with all they can hold, and a fourth still works. */
+const BRIDGES_ON_A_SOURCE = 4;
 
 function readTrust(trust: TrustConfig, reader: FileReader): TrustSettings {
   return {

@@ -76,7 +76,7 @@ export const connectionSchema = z.strictObject({
 
 const v1TrustSchema = z.strictObject({
   ca: z.string().describe("File with the CA certificates (PEM) that sign node and client certificates."),
-  crl: z.string().optional().describe("File with revocation lists (PEM)."),
+  crl: z.string().optional().describe("File with revocation lists (PEM), each of a CA in `ca`."),
   acceptStaleCrl: z
     .boolean()
     .default(false)
@@ -119,7 +119,9 @@ const denySchema = z.strictObject({
   identities: z
     .array(z.string().min(1))
     .default([])
-    .describe("Names of nodes, and of callers without what stands before `=`; v1 and v2. Exact, no patterns."),
+    .describe(
+      "Names of nodes, and of callers without what stands before `=`; v1 and v2. Exact, case too; no patterns.",
+    ),
   file: z.string().optional().describe("File with one of these per line; `#` begins a comment."),
 });
 
@@ -178,7 +180,15 @@ const sourceSchema = z.strictObject({
     .min(1)
     .max(10_000)
     .default(1_000)
-    .describe("Messages taken and not yet stored, by all bridges together."),
+    .describe("Messages that one bridge has taken and not yet stored."),
+  maxAckPending: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "The same over all bridges on the durable: when so many are held by bridges that hang, the others get none. Default: four times `inFlight`.",
+    ),
 });
 
 const ingestSchema = z.strictObject({
@@ -505,7 +515,9 @@ export const configSchema = z.strictObject({
         ),
       inFlightBytes: size()
         .prefault("64MiB")
-        .describe("Bytes received and not yet validated, shared out likewise; beyond it the newest are shed."),
+        .describe(
+          "Bytes received and not yet validated, shared out likewise; beyond it the newest are shed. Ingests with `from: stream` share as much again for what they have taken and not yet stored.",
+        ),
       shutdownTimeout: duration().prefault("25s").describe("Time to store what is in hand after SIGTERM."),
       spans: z
         .boolean()

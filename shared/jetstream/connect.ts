@@ -5,7 +5,8 @@ import { ConnectError } from "./connect-error.ts";
 import { NoNonceError } from "./connect-failure.ts";
 import { presentIn, tlsOptions } from "./connect-tls.ts";
 import { CurrentSecrets } from "./current-secrets.ts";
-import { keepInboxPrefix } from "./inbox.ts";
+import { inboxGrant, keepInboxPrefix } from "./inbox.ts";
+import { Renewal } from "./renewal.ts";
 import type { ConnectionSettings } from "./spec.ts";
 
 /** The client's connection, under a name that does not tie its holders to the client. */
@@ -15,23 +16,24 @@ export type Connection = NatsConnection;
 export interface ConnectionEvents {
   onDisconnect(): void;
   onReconnect(downMs: number): void;
-  /**
-   * Errors the server reports on a living connection, permission violations with the subject included. `lasting` when a
-   * subscription was refused: the client forgets it, and asks for it again on no reconnect.
-   */
-  onError(text: string, lasting: boolean, denial: Denial | null): void;
+  /** Errors the server reports: on a living connection, permission violations included, and why it takes none back. */
+  onError(text: string, denial: Denial | null): void;
 }
 
 /** What a server did not allow a connection. */
 export interface Denial {
   readonly operation: "publish" | "subscription";
+  /** As the server has to allow it: for one of the connection's inboxes, all of them. */
   readonly subject: string;
+  /** Of a subscription, where the server names it. */
+  readonly queue?: string;
 }
 
 /**
  * Opens a connection and keeps it for ever: after a loss it redials, with jitter so that many processes do not come
  * back at one moment, and with what the files of its secrets hold by then. The first dial tries every server once and
  * rejects with a `ConnectError` when none takes it, because a wrong address or password should end a start, not hang it.
+ * Standing subscriptions that the server refuses are asked for again, see `onAllowed`.
  * `label` names the process in the server's lists; `onStale` is told when files are of no use and the old ones stay.
  */
 export async function openConnection(
@@ -45,7 +47,10 @@ export async function openConnection(
     const secrets = new CurrentSecrets(settings, onStale);
     const connection = await connect(optionsOf(settings, label, secrets, greeting));
     if (settings.credentials.type === "signedToken") keepInboxPrefix(connection, settings.credentials.inboxPrefix);
-    if (!isSigned || greeting.hasNonce === true) return connection;
+    if (!isSigned || greeting.hasNonce === true) {
+      keepSubscribed(connection);
+      return connection;
+    }
     await connection.close();
   } catch (error) {
     if (!isSigned || greeting.hasNonce !== false) throw new ConnectError(settings, error, Date.now());
@@ -90,9 +95,21 @@ export async function watchConnection(
       lostAt = null;
     } else if (status.type === Events.Error) {
       const denial = denialOf(status.permissionContext);
-      events.onError(describe(status), denial?.operation === "subscription", denial);
+      events.onError(describe(status), denial === null ? null : asGranted(connection, denial));
     }
   }
+}
+
+function keepSubscribed(connection: Connection): void {
+  const renewal = new Renewal(connection);
+  const events = {
+    onDisconnect: () => {},
+    onReconnect: () => renewal.reconnected(),
+    onError: (_text: string, denial: Denial | null) => {
+      if (denial?.operation === "subscription") renewal.refused(denial);
+    },
+  };
+  void watchConnection(connection, events, Date.now);
 }
 
 const RECONNECT_WAIT_MS = 500;
@@ -140,10 +157,19 @@ export function denialIn(error: unknown): Denial | null {
   return error instanceof NatsError ? denialOf(error.permissionContext) : null;
 }
 
-function denialOf(context: Status["permissionContext"] | undefined): Denial | null {
+/** The type of a status leaves the queue out. */
+type PermissionContext = NonNullable<Status["permissionContext"]> & { readonly queue?: string | undefined };
+
+function denialOf(context: PermissionContext | undefined): Denial | null {
   if (context === undefined) return null;
-  const { operation, subject } = context;
-  return { operation: operation === "subscription" ? operation : "publish", subject };
+  const { operation, subject, queue } = context;
+  if (operation !== "subscription") return { operation: "publish", subject };
+  return { operation, subject, ...(queue === undefined ? {} : { queue }) };
+}
+
+function asGranted(connection: Connection, denial: Denial): Denial {
+  if (denial.operation === "publish") return denial;
+  return { ...denial, subject: inboxGrant(connection, denial.subject) };
 }
 
 /** The client's codes, in words where an operator meets them in a log for as long as a fault lasts. */

@@ -44,15 +44,13 @@ export class ConnectionHealth {
   reconnected(connection: string): void {
     this.#down.delete(connection);
     const error = this.#errors.get(connection);
-    if (error?.whileDown === true && Number.isFinite(error.until)) this.#errors.delete(connection);
+    if (error?.whileDown === true) this.#errors.delete(connection);
     const denied = this.#denied.get(connection);
     for (const what of denied?.keys() ?? []) if (what.startsWith("publish ")) denied?.delete(what);
   }
 
-  /** `lasting`: nothing short of a restart mends it. */
-  failed(connection: string, text: string, lasting: boolean): void {
-    if (this.#errors.get(connection)?.until === Number.POSITIVE_INFINITY) return;
-    const until = lasting ? Number.POSITIVE_INFINITY : this.#now() + ERROR_COUNTS_MS;
+  failed(connection: string, text: string): void {
+    const until = this.#now() + ERROR_COUNTS_MS;
     const whileDown = this.#down.has(connection);
     this.#errors.set(connection, { text: `connection ${connection}: ${text}`, until, whileDown });
   }

@@ -13,13 +13,16 @@ export interface LaneMessage {
   readonly id: string;
   /** Messages of one key are stored in the order in which they were offered, retries included. */
   readonly key: string;
+  /** What sent it, for the observer: the lane makes nothing of it. */
+  readonly origin: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: Uint8Array;
   /** Monotonic milliseconds of the message's arrival: latency and age are counted from here. */
   readonly arrivedAt: number;
   /**
-   * To be called by the observer, when nothing more will happen to the message. Null where nobody can send it again. What can come again is bounded by whoever sends it and
-   * waits for as long as it takes: neither the size nor the age of the buffer sheds it.
+   * To be called by the observer, when nothing more will happen to the message. Null where nobody can send it again. What can
+   * come again is bounded by whoever sends it and waits for as long as it takes: neither the size nor the age of the buffer
+   * sheds it, and it takes neither room nor turn of what cannot.
    */
   readonly settled: Settle | null;
 }
@@ -82,10 +85,15 @@ export class Lane {
   /** A key that is ready, in flight or being retried -> the messages that wait behind it. */
   readonly #keys = new Map<string, Entry[]>();
   readonly #ready = new Fifo<Entry>();
+  /** Ready too, but theirs is the time that is left: they can come again. */
+  readonly #patient = new Fifo<Entry>();
   readonly #retries = new Fifo<Entry>();
   #inFlight = 0;
   #messages = 0;
   #bytes = 0;
+  /** Of those, what cannot come again. */
+  #urgentMessages = 0;
+  #urgentBytes = 0;
   #failures = 0;
   /** Monotonic milliseconds of the first failure since something was stored. */
   #failingSince: number | null = null;
@@ -135,14 +143,12 @@ export class Lane {
 
   /** Takes a message, or sheds it (counted through the observer) when the buffer is full. Never blocks. */
   offer(message: LaneMessage): void {
-    const size = message.body.length + ENTRY_OVERHEAD_BYTES;
-    const refusal = this.#refusal(message, size);
+    const refusal = this.#refusal(message);
     if (refusal !== null) {
       this.#observer.shed(message, refusal);
       return;
     }
-    this.#messages += 1;
-    this.#bytes += size;
+    this.#count(message, 1);
     const entry: Entry = { message, firstPublishedAt: NEVER, outcomeUnknown: false };
     const behind = this.#keys.get(message.key);
     if (behind !== undefined) {
@@ -150,7 +156,7 @@ export class Lane {
       return;
     }
     this.#keys.set(message.key, []);
-    this.#ready.push(entry);
+    this.#queueOf(entry).push(entry);
     this.#pump();
   }
 
@@ -181,11 +187,17 @@ export class Lane {
     return this.#shedAll();
   }
 
-  #refusal({ settled }: LaneMessage, size: number): ShedReason | null {
+  #refusal({ settled, body }: LaneMessage): ShedReason | null {
     if (this.#closed) return endOf(settled);
     if (settled !== null) return null;
-    const full = this.#messages >= this.settings.maxMessages || this.#bytes + size > this.settings.maxBytes;
+    const { maxMessages, maxBytes } = this.settings;
+    const full = this.#urgentMessages >= maxMessages || this.#urgentBytes + sizeOf(body) > maxBytes;
     return full ? "buffer_full" : null;
+  }
+
+  /** Where an entry stands that may be published. */
+  #queueOf({ message }: Entry): Fifo<Entry> {
+    return message.settled === null ? this.#ready : this.#patient;
   }
 
   async #empty(deadlineMs: number): Promise<void> {
@@ -201,7 +213,7 @@ export class Lane {
 
   #pump(): void {
     while (!this.suspended && this.#inFlight < (this.#probing ? 1 : this.settings.inFlight)) {
-      const entry = this.#retries.shift() ?? this.#ready.shift();
+      const entry = this.#retries.shift() ?? this.#ready.shift() ?? this.#patient.shift();
       if (entry === undefined) return;
       this.#publish(entry);
     }
@@ -239,7 +251,7 @@ export class Lane {
   #failed(entry: Entry, failure: PublishFailure, detail: string): void {
     if (failure === "timeout") entry.outcomeUnknown = true;
     // One message that is refused for a reason of its own must not be the only one that is ever tried.
-    (failure === "refused" ? this.#ready : this.#retries).push(entry);
+    (failure === "refused" ? this.#queueOf(entry) : this.#retries).push(entry);
     if (!this.#connected) return;
     this.#failingSince ??= this.#clock.now();
     this.#observer.retried(failure, detail);
@@ -256,13 +268,22 @@ export class Lane {
     const { key } = entry.message;
     const next = this.#keys.get(key)?.shift();
     if (next === undefined) this.#keys.delete(key);
-    else this.#ready.push(next);
+    else this.#queueOf(next).push(next);
     this.#discount(entry.message);
   }
 
-  #discount({ body }: LaneMessage): void {
-    this.#messages -= 1;
-    this.#bytes -= body.length + ENTRY_OVERHEAD_BYTES;
+  /** `by`: 1 for one more, -1 for one less. */
+  #count({ body, settled }: LaneMessage, by: 1 | -1): void {
+    const bytes = by * sizeOf(body);
+    this.#messages += by;
+    this.#bytes += bytes;
+    if (settled !== null) return;
+    this.#urgentMessages += by;
+    this.#urgentBytes += bytes;
+  }
+
+  #discount(message: LaneMessage): void {
+    this.#count(message, -1);
     if (this.#messages > 0) return;
     this.#failingSince = null; // there is nothing left that could show that it has ended
     this.#onEmpty?.();
@@ -283,7 +304,7 @@ export class Lane {
   /** How many of them nobody will send again. */
   #shedAll(): number {
     let lost = 0;
-    for (const queue of [this.#retries, this.#ready]) {
+    for (const queue of [this.#retries, this.#ready, this.#patient]) {
       for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
         if (entry.message.settled === null) lost += 1;
         this.#shed(entry, endOf(entry.message.settled));
@@ -314,6 +335,10 @@ export class Lane {
       }
     }
   }
+}
+
+function sizeOf(body: Uint8Array): number {
+  return body.length + ENTRY_OVERHEAD_BYTES;
 }
 
 function endOf(settled: LaneMessage["settled"]): ShedReason {

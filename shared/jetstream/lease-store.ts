@@ -1,4 +1,5 @@
 import { headers as makeHeaders, type NatsConnection } from "nats";
+import { StandingSubscription } from "./standing.ts";
 
 /** What stands in the bucket about a lease: who holds it, and how its holder takes messages. */
 export interface LeaseRecord {
@@ -75,14 +76,11 @@ export class LeaseStore {
 
   /** Calls back soon after a lease below `topic` was given up; a hint, that may be missed. Returns the function that ends it. */
   onGivenUp(topic: string, callback: () => void): () => void {
-    const subscription = this.#connection.subscribe(this.#subjectOf(`${topic}.*`), {
-      callback: (error, message) => {
-        if (error === null && readRecord(message.data).worker === "") callback();
-      },
+    const subject = this.#subjectOf(`${topic}.*`);
+    const subscription = new StandingSubscription(this.#connection, { subject }, ({ data }) => {
+      if (readRecord(data).worker === "") callback();
     });
-    return () => {
-      if (!subscription.isClosed() && !this.#connection.isClosed()) subscription.unsubscribe();
-    };
+    return () => subscription.close();
   }
 
   #subjectOf(key: string): string {

@@ -1,4 +1,7 @@
-interface Request {
+interface Asked {
+  readonly batch: number;
+  /** Most bytes of it; Infinity: not bounded. A pull that is bounded has to be the only one. */
+  readonly bytes: number;
   /** Monotonic milliseconds after which the server has surely forgotten the pull, whatever became of it. */
   readonly goneAt: number;
 }
@@ -9,21 +12,31 @@ interface Request {
  * subject.
  */
 export class PullLedger {
-  readonly #requests = new Map<string, Request>();
+  readonly #requests = new Map<string, Asked>();
   #owed = 0;
+  #owedBytes = 0;
 
   /** Messages that may still come. */
   get owed(): number {
     return this.#owed;
   }
 
-  asked(token: string, batch: number, goneAt: number): void {
-    this.#requests.set(token, { goneAt });
-    this.#owed += batch;
+  /** Bytes that may still come. */
+  get owedBytes(): number {
+    return this.#owedBytes;
   }
 
-  delivered(): void {
+  asked(token: string, request: Asked): void {
+    this.#requests.set(token, request);
+    this.#owed += request.batch;
+    this.#owedBytes = request.bytes;
+  }
+
+  /** `bytes`: subjects, headers and body, as the server counts them. */
+  delivered(bytes: number): void {
     this.#lower(1);
+    this.#owedBytes -= bytes;
+    if (this.#owedBytes <= 0) this.forgetAll(); // used up to the last byte, a pull ends without a status (2.9.10 and 2.15.1)
   }
 
   /** `undelivered` null: the server did not say, so what is owed is only known once the last pull has ended. */

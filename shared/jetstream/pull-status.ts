@@ -4,13 +4,14 @@ import type { Msg } from "nats";
 export type PullStatus =
   /** The pull is alive; nothing to deliver. */
   | { readonly type: "heartbeat" }
-  /** Over without an error: expired, filled, or (a `no_wait` pull) nothing there. */
-  | { readonly type: "ended"; readonly undelivered: number | null; readonly empty: boolean }
+  /** Over without an error: expired, filled, or (a `no_wait` pull) nothing there; `tooLarge`: the next message did not fit. */
+  | { readonly type: "ended"; readonly undelivered: number | null; readonly tooLarge: boolean }
   /** Over, and asking again at once would end the same way. */
   | { readonly type: "failed"; readonly undelivered: number | null; readonly detail: string };
 
 /** Descriptions of 409 after which the next pull may succeed at once (nats-server `server/consumer.go`). */
-const HARMLESS = [/^batch completed/i, /^leadership change/i, /^message size exceeds maxbytes/i];
+const HARMLESS = [/^batch completed/i, /^leadership change/i];
+const TOO_LARGE = /^message size exceeds maxbytes/i;
 
 /**
  * Reads a status; null for a delivery. Only a delivery has a reply subject (for its ack). The status code alone would not
@@ -24,12 +25,12 @@ export function readPullStatus(message: Msg): PullStatus | null {
     case 100:
       return { type: "heartbeat" };
     case 404:
-      return { type: "ended", undelivered, empty: true };
     case 408:
-      return { type: "ended", undelivered, empty: false };
+      return { type: "ended", undelivered, tooLarge: false };
     case 409:
+      if (TOO_LARGE.test(description)) return { type: "ended", undelivered, tooLarge: true };
       return HARMLESS.some((pattern) => pattern.test(description))
-        ? { type: "ended", undelivered, empty: false }
+        ? { type: "ended", undelivered, tooLarge: false }
         : { type: "failed", undelivered, detail: description };
     case 503:
       return { type: "failed", undelivered, detail: "no such consumer, or JetStream is not available" };

@@ -1,10 +1,11 @@
-import type { Msg, NatsConnection, Subscription } from "nats";
+import type { Msg, NatsConnection } from "nats";
 import { nak } from "./acknowledge.ts";
 import { Arrival } from "./arrival.ts";
 import { Delivery } from "./delivery.ts";
-import { newInbox } from "./inbox.ts";
+import { inboxWildcard } from "./inbox.ts";
 import { PullLedger } from "./pull-ledger.ts";
 import { type PullStatus, readPullStatus } from "./pull-status.ts";
+import { StandingSubscription } from "./standing.ts";
 
 export interface PullSettings {
   readonly stream: string;
@@ -13,6 +14,11 @@ export interface PullSettings {
   readonly prefetch: () => number;
   /** True: each pull takes what is there and ends (a drain). False: pulls wait for messages. */
   readonly noWait: boolean;
+  /**
+   * Most bytes that may come at present, looked up at each pull; one pull is open at a time then. A message that is larger
+   * comes by itself, when no other is held. Absent: bytes are not bounded.
+   */
+  readonly roomBytes?: () => number;
 }
 
 export interface PullObserver {
@@ -35,6 +41,8 @@ const TICK_MS = 250;
 const FAILURE_DELAY_MIN_MS = 100;
 const FAILURE_DELAY_MAX_MS = 5_000;
 const NS_PER_MS = 1_000_000;
+/** The connection's own report names the subject. */
+const DENIED = "the server does not let the connection listen for messages; asking again once it does";
 
 /**
  * Pulls from a durable consumer by raw requests. The client's own `consume()` hides which pull is open, and an open pull
@@ -48,7 +56,7 @@ export class Pull {
   readonly #now: () => number;
   readonly #api: string;
   #inbox = "";
-  #subscription: Subscription;
+  #subscription: StandingSubscription;
   readonly #ticker: NodeJS.Timeout;
   readonly #ledger = new PullLedger();
   #held = 0;
@@ -60,6 +68,8 @@ export class Pull {
   #heardAt: number;
   #connected = true;
   #trouble: string | null = null;
+  /** So many bytes were not enough for the next message. */
+  #unfitBytes = 0;
   #closing: Promise<void> | null = null;
   /** Set while paused: resolves once the server knows that nothing is asked for. */
   #pausing: Promise<void> | null = null;
@@ -148,13 +158,10 @@ export class Pull {
   }
 
   /** Messages of an earlier subscription cannot be taken for those of a later one: each has an inbox of its own. */
-  #listen(): Subscription {
-    this.#inbox = `${newInbox(this.#connection)}.`;
-    return this.#connection.subscribe(`${this.#inbox}*`, {
-      callback: (error, message) => {
-        if (error === null) this.#receive(message);
-      },
-    });
+  #listen(): StandingSubscription {
+    const subject = inboxWildcard(this.#connection);
+    this.#inbox = subject.slice(0, -1);
+    return new StandingSubscription(this.#connection, { subject }, (message) => this.#receive(message));
   }
 
   async #withdraw(): Promise<void> {
@@ -163,7 +170,7 @@ export class Pull {
   }
 
   async #endSubscription(): Promise<void> {
-    if (this.#connection.isClosed() || this.#subscription.isClosed()) return;
+    if (this.#connection.isClosed()) return;
     await this.#subscription.drain().catch(() => {}); // the callback stays until the server has seen the UNSUB
     if (!this.#connection.isClosed()) await this.#connection.flush().catch(() => {}); // closed meanwhile: nothing to flush
   }
@@ -178,7 +185,7 @@ export class Pull {
   }
 
   #deliver(delivery: Delivery): void {
-    this.#ledger.delivered();
+    this.#ledger.delivered(delivery.size);
     if (this.#closing !== null || this.#pausing !== null) {
       this.#connection.publish(delivery.ackSubject, nak(0));
       this.#observer.returned(delivery);
@@ -192,6 +199,7 @@ export class Pull {
 
   #hear(status: PullStatus, token: string): void {
     if (status.type === "heartbeat" || this.#closing !== null || this.#pausing !== null) return;
+    if (status.type === "ended" && status.tooLarge) this.#unfitBytes = this.#ledger.owedBytes;
     this.#ledger.ended(token, status.undelivered);
     if (status.type === "failed") this.#backOff(status.detail);
     else if (this.#settings.noWait) this.#observer.exhausted(this.#brought === 0);
@@ -214,14 +222,16 @@ export class Pull {
     this.#arrival.earliest();
     this.#ledger.expire(now);
     const silence = this.#settings.noWait ? NO_WAIT_SILENCE_MS : SILENCE_MS;
-    if (this.#ledger.owed > 0 && now - this.#heardAt > silence && this.#connected) this.#silent();
+    const isDeaf = this.#subscription.isDenied || now - this.#heardAt > silence;
+    if (this.#ledger.owed > 0 && isDeaf && this.#connected) this.#silent();
     if (!this.#settings.noWait || this.#resumeAt > 0) this.#ask();
   }
 
   #silent(): void {
     this.#ledger.forgetAll();
     this.#heardAt = this.#now();
-    if (this.#settings.noWait) void this.#askIfAlive();
+    if (this.#subscription.isDenied) this.#backOff(DENIED);
+    else if (this.#settings.noWait) void this.#askIfAlive();
     else this.#report("the server sent neither messages nor heartbeats; asking again");
   }
 
@@ -241,11 +251,9 @@ export class Pull {
   /** Asks for what there is room for, in batches: a request per released message would double the traffic. */
   #ask(): void {
     if (this.#closing !== null || this.#pausing !== null) return;
-    if (!this.#connected || this.#connection.isClosed()) return;
-    const { noWait } = this.#settings;
-    const prefetch = this.#settings.prefetch();
-    const room = prefetch - this.#held - this.#ledger.owed;
-    if (room < Math.max(1, prefetch / 8) || (noWait && this.#ledger.owed > 0)) return;
+    if (!this.#connected || this.#connection.isClosed() || this.#subscription.isDenied) return;
+    const batch = this.#room();
+    if (batch === 0) return;
     const now = this.#now();
     if (now < this.#resumeAt) return;
     this.#resumeAt = 0;
@@ -253,12 +261,40 @@ export class Pull {
     this.#brought = 0;
     this.#pulls += 1;
     const token = this.#pulls.toString(36);
-    this.#ledger.asked(token, room, now + EXPIRES_MS + SILENCE_MS);
-    this.#connection.publish(this.#api, JSON.stringify(request(room, noWait)), { reply: this.#inbox + token });
+    const bytes = this.#isTooLarge ? Number.POSITIVE_INFINITY : this.#roomBytes;
+    this.#unfitBytes = 0;
+    this.#ledger.asked(token, { batch, bytes, goneAt: now + EXPIRES_MS + SILENCE_MS });
+    const request = { batch, ...maxBytes(bytes), ...waiting(this.#settings) };
+    this.#connection.publish(this.#api, JSON.stringify(request), { reply: this.#inbox + token });
+  }
+
+  /** How many messages to ask for now. */
+  #room(): number {
+    const { prefetch, noWait, roomBytes } = this.#settings;
+    const isAlone = noWait || roomBytes !== undefined;
+    if (isAlone && this.#ledger.owed > 0) return 0;
+    const most = prefetch();
+    const room = most - this.#held - this.#ledger.owed;
+    if (room < Math.max(1, most / 8)) return 0;
+    if (this.#isTooLarge) return this.#held > 0 ? 0 : 1;
+    return room;
+  }
+
+  /** The next message does not fit now either. */
+  get #isTooLarge(): boolean {
+    return this.#roomBytes <= this.#unfitBytes;
+  }
+
+  get #roomBytes(): number {
+    return this.#settings.roomBytes?.() ?? Number.POSITIVE_INFINITY;
   }
 }
 
-function request(batch: number, noWait: boolean): object {
-  if (noWait) return { batch, no_wait: true };
-  return { batch, expires: EXPIRES_MS * NS_PER_MS, idle_heartbeat: HEARTBEAT_MS * NS_PER_MS };
+function maxBytes(bytes: number): object {
+  return Number.isFinite(bytes) ? { max_bytes: Math.max(1, Math.floor(bytes)) } : {};
+}
+
+function waiting({ noWait }: PullSettings): object {
+  if (noWait) return { no_wait: true };
+  return { expires: EXPIRES_MS * NS_PER_MS, idle_heartbeat: HEARTBEAT_MS * NS_PER_MS };
 }

@@ -1,5 +1,6 @@
-import type { Msg, NatsConnection, Subscription } from "nats";
-import { newInbox } from "./inbox.ts";
+import type { Msg, NatsConnection } from "nats";
+import { inboxWildcard } from "./inbox.ts";
+import { StandingSubscription } from "./standing.ts";
 
 /** Called once per expected reply: with the reply, or with null when none came in time or the inbox closed. */
 export type OnReply = (reply: Msg | null) => void;
@@ -19,7 +20,7 @@ const FIRST_SLOTS = 1_024;
  */
 export class ReplyInbox {
   readonly #prefix: string;
-  readonly #subscription: Subscription;
+  readonly #subscription: StandingSubscription;
   #ring: (OnReply | null)[] = new Array<OnReply | null>(FIRST_SLOTS).fill(null);
   #dueAt = new Float64Array(FIRST_SLOTS);
   /** No request with a smaller number is awaited. */
@@ -34,12 +35,9 @@ export class ReplyInbox {
   constructor(connection: NatsConnection, timeoutMs: number, now: () => number) {
     this.#timeoutMs = timeoutMs;
     this.#now = now;
-    this.#prefix = `${newInbox(connection)}.`;
-    this.#subscription = connection.subscribe(`${this.#prefix}*`, {
-      callback: (error, message) => {
-        if (error === null) this.#deliver(message);
-      },
-    });
+    const subject = inboxWildcard(connection);
+    this.#prefix = subject.slice(0, -1);
+    this.#subscription = new StandingSubscription(connection, { subject }, (message) => this.#deliver(message));
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_EVERY_MS);
     this.#sweeper.unref();
   }
@@ -74,7 +72,7 @@ export class ReplyInbox {
 
   close(): void {
     clearInterval(this.#sweeper);
-    this.#subscription.unsubscribe();
+    this.#subscription.close();
     this.abandon();
   }
 

@@ -9,7 +9,7 @@ export interface SourceSettings {
   readonly durable: string;
   /** Most messages taken and not settled. */
   readonly inFlight: number;
-  /** About how many bytes of them. */
+  /** Most bytes of them; a message that is larger is taken by itself. */
   readonly maxBytes: number;
 }
 
@@ -26,11 +26,14 @@ export interface SourceCounters {
   returned: number;
   /** Hand-overs that were not the first of their message. */
   redelivered: number;
+  /** Those of them that the consumer knows of: one that was made anew hands over for the first time what is in hand here. */
+  repeated: number;
 }
 
 interface Held {
   /** The latest hand-over: its lease counts, and its ack is the one the server waits for. */
   delivery: Delivery;
+  readonly bytes: number;
   /** Stored elsewhere; its ack is on the way. */
   isStored: boolean;
   /** Stored or given back, and out of the capacity of the pull. */
@@ -41,9 +44,8 @@ interface Held {
 const RETURN_DELAY_MS = 1_000;
 const MOST_ACKS = 5;
 const ANSWER_WITHIN_MS = 1_000;
-/** Before any message was seen. */
-const FIRST_WEIGHT_BYTES = 65_536;
-const WEIGHT_DECAY = 0.99;
+/** Of the bytes: less room is not asked for, or the server would be asked again and again for what does not fit. */
+const LEAST_ROOM = 1 / 8;
 
 /**
  * Takes messages from a durable pull consumer and acknowledges each once it is stored elsewhere. Leases are kept for as
@@ -51,7 +53,7 @@ const WEIGHT_DECAY = 0.99;
  * is in hand or its ack is unconfirmed: it is not processed a second time.
  */
 export class Source {
-  readonly counters: SourceCounters = { returned: 0, redelivered: 0 };
+  readonly counters: SourceCounters = { returned: 0, redelivered: 0, repeated: 0 };
   readonly #settings: SourceSettings;
   readonly #channel: AckChannel;
   readonly #observer: SourceObserver;
@@ -60,8 +62,7 @@ export class Source {
   readonly #unconfirmed = new Map<number, number>();
   readonly #leases: Leases;
   readonly #pull: Pull;
-  /** The largest message of late, bytes: what one more may weigh. */
-  #weight = FIRST_WEIGHT_BYTES;
+  #bytes = 0;
   #acking = 0;
   #closing = false;
   #onAcked: (() => void) | null = null;
@@ -75,7 +76,7 @@ export class Source {
     const { stream, durable } = settings;
     this.#pull = new Pull(
       channel.connection,
-      { stream, durable, noWait: false, prefetch: () => this.#prefetch() },
+      { stream, durable, noWait: false, prefetch: () => this.#prefetch(), roomBytes: () => this.#roomBytes },
       {
         delivered: (delivery) => this.#receive(delivery),
         exhausted: () => {},
@@ -148,20 +149,25 @@ export class Source {
   }
 
   #prefetch(): number {
-    if (this.#observer.isBlocked()) return 0;
     const { inFlight, maxBytes } = this.#settings;
-    return Math.max(1, Math.min(inFlight, Math.floor(maxBytes / this.#weight)));
+    return this.#observer.isBlocked() || this.#roomBytes < maxBytes * LEAST_ROOM ? 0 : inFlight;
+  }
+
+  get #roomBytes(): number {
+    return this.#settings.maxBytes - this.#bytes;
   }
 
   #receive(delivery: Delivery): void {
-    this.#weight = Math.max(delivery.data.length, this.#weight * WEIGHT_DECAY);
     const isKnown = this.#isKnown(delivery);
-    if (isKnown || delivery.deliveryCount > 1) this.counters.redelivered += 1;
+    const isRepeated = delivery.deliveryCount > 1;
+    if (isRepeated) this.counters.repeated += 1;
+    if (isKnown || isRepeated) this.counters.redelivered += 1;
     if (isKnown) {
       this.#pull.release(); // one message, however often it was handed over
       return;
     }
-    const held: Held = { delivery, isStored: false, isSettled: false };
+    const held: Held = { delivery, bytes: delivery.size, isStored: false, isSettled: false };
+    this.#bytes += held.bytes;
     this.#held.set(delivery.streamSequence, held);
     this.#leases.hold(delivery);
     this.#observer.delivered(delivery, (kept) => this.#settle(held, kept));
@@ -194,6 +200,7 @@ export class Source {
     const { delivery } = held;
     if (held.isSettled) return; // given back when the source was closed
     held.isSettled = true;
+    this.#bytes -= held.bytes;
     this.#leases.release(delivery);
     // Of a stream that was made again meanwhile this number is another message: it must not be acknowledged by this one.
     if (this.#held.get(delivery.streamSequence) === held) {

@@ -1,5 +1,6 @@
-import type { Msg, NatsConnection, Subscription } from "nats";
+import type { Msg, NatsConnection } from "nats";
 import { messageSize } from "./message-size.ts";
+import { StandingSubscription, type Wanted } from "./standing.ts";
 
 export interface CoreMessage {
   readonly subject: string;
@@ -10,71 +11,18 @@ export interface CoreMessage {
   headers(): readonly (readonly [name: string, value: string])[];
 }
 
-interface Wanted {
-  readonly subject: string;
-  readonly queue: string;
-}
-
 /**
- * A core NATS subscription whose messages are handed over as the socket delivers them: nothing is queued on our side, so
- * whoever receives must not block. One that the server refuses is forgotten by the client; this one can be asked for again.
+ * A core NATS subscription whose messages are handed over as the socket delivers them: nothing is queued on our side.
+ * Resolves once the server has it or has refused it, which it also reports as a connection error.
  */
-export class CoreSubscription {
-  readonly subject: string;
-  readonly #connection: NatsConnection;
-  readonly #wanted: Wanted;
-  readonly #onMessage: (message: CoreMessage) => void;
-  #subscription: Subscription | null = null;
-  #ended = false;
-
-  private constructor(connection: NatsConnection, wanted: Wanted, onMessage: (message: CoreMessage) => void) {
-    this.subject = wanted.subject;
-    this.#connection = connection;
-    this.#wanted = wanted;
-    this.#onMessage = onMessage;
-  }
-
-  /** Resolves once the server has the subscription or has refused it, which it also reports as a connection error. */
-  static async open(
-    connection: NatsConnection,
-    wanted: Wanted,
-    onMessage: (message: CoreMessage) => void,
-  ): Promise<CoreSubscription> {
-    const subscription = new CoreSubscription(connection, wanted, onMessage);
-    await subscription.renew();
-    return subscription;
-  }
-
-  /** The server refused it, at first or when the connection came back with credentials that may do less. */
-  get isDenied(): boolean {
-    return this.#subscription === null;
-  }
-
-  /** Asks again for what was refused; resolves to whether the server has it now. */
-  async renew(): Promise<boolean> {
-    if (this.#ended) return false;
-    this.#subscription ??= this.#subscribe();
-    await this.#connection.flush(); // a refusal arrives before the answer to this
-    return !this.isDenied;
-  }
-
-  /** Asks the server to stop, and resolves when everything it had sent until then was delivered. */
-  async drain(): Promise<void> {
-    this.#ended = true;
-    await this.#subscription?.drain();
-  }
-
-  #subscribe(): Subscription {
-    const { subject, queue } = this.#wanted;
-    const subscription = this.#connection.subscribe(subject, {
-      queue,
-      callback: (error, message) => {
-        if (error === null) this.#onMessage(coreMessage(message));
-        else if (this.#subscription === subscription) this.#subscription = null;
-      },
-    });
-    return subscription;
-  }
+export async function subscribeCore(
+  connection: NatsConnection,
+  wanted: Wanted,
+  onMessage: (message: CoreMessage) => void,
+): Promise<StandingSubscription> {
+  const subscription = new StandingSubscription(connection, wanted, (message) => onMessage(coreMessage(message)));
+  await connection.flush(); // a refusal arrives before the answer to this
+  return subscription;
 }
 
 /**

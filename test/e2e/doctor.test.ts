@@ -118,6 +118,24 @@ test("what is missing is to look at, and does not fail: whoever needs it makes i
   assert.equal(find(lines, "consumer republish", /^missing$/).level, "warn");
 });
 
+test("a source stream that is missing fails, because nobody here makes it; its consumer is made at the start", async (t) => {
+  const { write, doctor, jsm } = await setup(t);
+  const subject = "mcollective.broadcast.agent.registration";
+  const reg = { connection: "main", subject, kind: "registration", to: ["inventory"] };
+  const config = await write({ ingest: { reg: { ...reg, from: "stream", source: { stream: "REGISTRATIONS" } } } });
+
+  const without = await doctor(config);
+  await jsm.streams.add({ name: "REGISTRATIONS", subjects: [subject] });
+  const withStream = await doctor(config);
+
+  const { level, todo } = find(without.lines, "consumer source of reg", /^its stream REGISTRATIONS is not there$/);
+  assert.deepEqual([without.code, level], [1, "fail"]);
+  assert.match(todo ?? "", /make it, or correct `source\.stream`/);
+  const consumer = find(withStream.lines, "consumer source of reg", /^missing$/);
+  assert.deepEqual([withStream.code, consumer.level], [0, "warn"]);
+  assert.match(consumer.todo ?? "", /makes it at its start/);
+});
+
 test("a queue that fills up, that nobody works on, is paused, or has dead letters is to look at", async (t) => {
   const { nats, write, doctor } = await setup(t);
   const streams = {

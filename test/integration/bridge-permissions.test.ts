@@ -8,7 +8,7 @@ import { bridgeConfig, REGISTRATION_SUBJECT, startTestBridge } from "../support/
 import { eventually } from "../support/eventually.ts";
 import { startFleet } from "../support/fleet.ts";
 import { makeFolder } from "../support/folder.ts";
-import { startNats } from "../support/nats.ts";
+import { startReloadable } from "../support/permissions.ts";
 
 const sharedFleet = startFleet({ after });
 
@@ -25,7 +25,8 @@ function serverConfig(bridgeKey: string, denied: Denied, successor = bridgeKey):
 async function setup(t: TestContext, denied: Denied) {
   const [folder, fleet] = await Promise.all([makeFolder(t), sharedFleet]);
   const [first, second] = [nkeys.createUser(), nkeys.createUser()];
-  const nats = await startNats(t, { config: serverConfig(first.getPublicKey(), denied, second.getPublicKey()) });
+  const config = (may: Denied) => serverConfig(first.getPublicKey(), may, second.getPublicKey());
+  const nats = await startReloadable(t, config(denied));
   const nkeyFile = join(folder, "bridge.nk");
   await writeFile(nkeyFile, first.getSeed());
   const main = { servers: [nats.url], nkeyFile };
@@ -34,11 +35,13 @@ async function setup(t: TestContext, denied: Denied) {
   const register = async () => client.publish(REGISTRATION_SUBJECT, await fleet.registration(0));
   /** New permissions for the same key; the bridge has to come back for them. */
   const allow = async () => {
-    await writeFile(join(nats.storeDir, "nats-server.conf"), serverConfig(first.getPublicKey(), {}));
+    await nats.putConfig(config({}));
     await nats.server.restart();
   };
+  /** New permissions for the same key, of which the bridge is told nothing. */
+  const change = (may: Denied) => nats.change(config(may));
   const renewKey = () => writeFile(nkeyFile, second.getSeed());
-  return { service, register, allow, renewKey };
+  return { service, register, allow, change, renewKey };
 }
 
 function stored({ bridge }: BridgeService): number {
@@ -66,6 +69,34 @@ test("a bridge that may not subscribe is not ready, says to what, and recovers w
   await eventually(() => assert.equal(stored(service), 1));
 });
 
+test("a bridge that may not subscribe recovers as well when the server takes new permissions without a restart", async (t) => {
+  const { service, register, change } = await setup(t, { subscribe: REGISTRATION_SUBJECT });
+  await eventually(async () => assert.equal((await readyz(service)).status, 503));
+
+  await change({});
+  await eventually(async () => assert.deepEqual(await readyz(service), { status: 200, body: "ready\n" }));
+  await register();
+
+  await eventually(() => assert.equal(stored(service), 1));
+});
+
+test("a bridge that may no longer hear its PubAcks is not ready, says so, and recovers when it may again", async (t) => {
+  const { service, register, change } = await setup(t, {});
+
+  await change({ subscribe: "_INBOX.>" });
+  await eventually(async () => {
+    const { status, body } = await readyz(service);
+    assert.equal(status, 503);
+    assert.match(body, /connection publish main: may not subscribe to "_INBOX\.>"; allow it/);
+    assert.doesNotMatch(body, /is down/);
+  });
+  await register();
+  await change({});
+
+  await eventually(() => assert.equal(stored(service), 1));
+  await eventually(async () => assert.deepEqual(await readyz(service), { status: 200, body: "ready\n" }));
+});
+
 test("new credentials that may subscribe are shown at once, not when the connection happens to come back", async (t) => {
   const { service, register, renewKey } = await setup(t, { subscribe: REGISTRATION_SUBJECT });
   await eventually(async () => assert.equal((await readyz(service)).status, 503));
@@ -79,10 +110,15 @@ test("new credentials that may subscribe are shown at once, not when the connect
 });
 
 test("new credentials cost a bridge that lacks nothing no reconnect", async (t) => {
-  const { service, renewKey } = await setup(t, {});
+  const { service, register, renewKey } = await setup(t, {});
 
   await renewKey();
   await service.bridge.credentialsChanged("main");
+  // A reconnect is not over when it is asked for: by the time that something is stored it would have been counted.
+  await eventually(async () => {
+    await register();
+    assert.ok(stored(service) > 0, "nothing is stored");
+  });
 
   assert.deepEqual(
     [...service.bridge.counters.connections.values()].map(({ disconnects }) => disconnects),

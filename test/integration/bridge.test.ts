@@ -293,6 +293,13 @@ test("what is too large to store is shed by code and quarantined truncated, with
 
   const kept = await jsm.streams.getMessage("CHORIA_QUARANTINE", { seq: 1 });
   assert.equal(kept.header.get("Choria-Quarantine-Code"), "too_large_to_store");
+  assert.equal(kept.header.get("Choria-Quarantine-Ingest"), "registration");
+  assert.match(kept.header.get("Choria-Quarantine-Detail"), /more than stream JOBS or the server takes$/);
+  const headers = kept.header.values("Choria-Quarantine-Header");
+  assert.ok(
+    headers.some((line) => line.startsWith("Choria-Sender: ")),
+    headers.join("\n"),
+  );
   assert.ok(kept.data.length < Number(kept.header.get("Choria-Quarantine-Bytes")));
   assert.match(kept.header.get("Choria-Quarantine-Digest"), /^[0-9a-f]{64}$/);
 });

@@ -69,6 +69,7 @@ function makeMessage(id: string, values: Partial<LaneMessage> = {}): LaneMessage
     subject: "jobs.node",
     id,
     key: id,
+    origin: "test",
     headers: [["Choria-Sender", "node1.example.net"]],
     body: Buffer.from(id),
     arrivedAt: performance.now(),
@@ -146,6 +147,23 @@ test("beyond the buffer the newest are shed and counted", async (t) => {
   for (const id of ["a", "b", "c"]) lane.offer(makeMessage(id));
 
   assert.deepEqual(recorder.shed, [["c", "buffer_full"]]);
+});
+
+test("what can come again takes no room from what cannot, and is stored after it", async (t) => {
+  const { jsm, lane, recorder } = await setup(t, { maxMessages: 3, inFlight: 1 });
+  const returning = ["s1", "s2", "s3", "s4", "s5"];
+  for (const id of returning) lane.offer(makeMessage(id, { settled: () => {} }));
+  const wasFull = lane.isFull;
+  await eventually(() => assert.ok(recorder.failures.includes("no_stream"), "not yet"));
+
+  for (const id of ["a", "b", "c", "d"]) lane.offer(makeMessage(id));
+  await addStream(jsm);
+
+  await eventually(() => assert.equal(recorder.stored.length, 8));
+  assert.deepEqual([wasFull, recorder.shed], [true, [["d", "buffer_full"]]]);
+  // The one that was under way already is tried again first.
+  assert.deepEqual(recorder.stored, ["s1", "a", "b", "c", "s2", "s3", "s4", "s5"]);
+  assert.deepEqual([lane.messages, lane.bytes], [0, 0]);
 });
 
 test("a message that could not be stored in time is shed as expired", async (t) => {

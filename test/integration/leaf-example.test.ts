@@ -43,7 +43,7 @@ async function setup(t: TestContext) {
       ...GIVEN_BY_TEST,
       'store_dir: "/var/lib/nats/centre"': "",
       // Told where the centre really listens, the site would go around the link.
-      'listen: "0.0.0.0:7422"': `listen: "127.0.0.1:${leafPort}", advertise: "${new URL(link.url).host}"`,
+      'listen: "127.0.0.1:7422"': `listen: "127.0.0.1:${leafPort}", advertise: "${new URL(link.url).host}"`,
     }),
   });
   const site = await startNats(t, {

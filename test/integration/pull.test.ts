@@ -83,6 +83,39 @@ test("no more is held than the prefetch allows, and released messages make room"
   await eventually(async () => assert.equal((await consumer()).num_ack_pending, 0));
 });
 
+test("no more bytes come than there is room for, also when they fit to the last byte", async (t) => {
+  const { put, pull, consumer } = await setup(t);
+  for (let index = 0; index < 9; index++) await put("x".repeat(1_000));
+  const { pull: measuring, deliveries: measured } = pull({ prefetch: () => 1 });
+  const { size } = await eventually(() => measured[0] ?? assert.fail("nothing delivered"));
+  await measuring.close();
+  let roomBytes = 3 * size;
+
+  const { pull: open, deliveries } = pull({ roomBytes: () => roomBytes });
+  await eventually(() => assert.equal(deliveries.length, 3));
+  assert.equal((await consumer()).num_pending, 5);
+  roomBytes = 5.5 * size;
+  for (let released = 0; released < 3; released++) open.release();
+
+  await eventually(() => assert.equal(deliveries.length, 8));
+});
+
+test("a message that is larger than the room comes by itself, once no other is held", async (t) => {
+  const { put, pull, consumer } = await setup(t);
+  for (const text of ["small", "x".repeat(5_000), "small"]) await put(text);
+
+  const { pull: open, deliveries, troubles } = pull({ roomBytes: () => 2_000 });
+  await eventually(async () => assert.deepEqual([deliveries.length, (await consumer()).num_waiting], [1, 0]));
+  open.release();
+
+  await eventually(() => assert.equal(deliveries.length, 3));
+  assert.deepEqual(
+    deliveries.map(({ data }) => data.length),
+    [5, 5_000, 5],
+  );
+  assert.deepEqual(troubles, []);
+});
+
 test("closing leaves no pull open: what is stored next goes to another worker at once, as its first delivery", async (t) => {
   const { put, pull } = await setup(t, { ackWaitMs: 20_000 });
   const first = pull();

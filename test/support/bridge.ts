@@ -7,6 +7,7 @@ import { trustSection } from "../../functions/simulate/trust.ts";
 import { parseConfig } from "../../shared/config/load.ts";
 import { type ResolvedFiles, resolveFiles } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
+import type { Logger } from "../../shared/telemetry/logger.ts";
 import type { TestFleet } from "./fleet.ts";
 
 export const REGISTRATION_SUBJECT = "mcollective.broadcast.agent.registration";
@@ -29,13 +30,12 @@ export function resolveTestFiles(config: Config): ResolvedFiles {
   return resolveFiles(config, { file: "test.yaml", read: (path) => readFileSync(path, "utf8") });
 }
 
-export async function startTestBridge(t: Pick<TestContext, "after">, config: Config): Promise<BridgeService> {
-  const service = await runBridge({
-    config,
-    resolved: resolveTestFiles(config),
-    apply: false,
-    log: pino({ level: "silent" }),
-  });
+export async function startTestBridge(
+  t: Pick<TestContext, "after">,
+  config: Config,
+  log: Logger = pino({ level: "silent" }),
+): Promise<BridgeService> {
+  const service = await runBridge({ config, resolved: resolveTestFiles(config), apply: false, log });
   t.after(() => service.stop(200));
   return service;
 }

@@ -49,7 +49,7 @@ export async function addSourceConsumer(
     ack_policy: AckPolicy.Explicit,
     filter_subject: REGISTRATION_SUBJECT,
     ack_wait: (changes.ackWaitMs ?? 30_000) * 1e6,
-    max_ack_pending: changes.inFlight ?? 1_000,
+    max_ack_pending: 4 * (changes.inFlight ?? 1_000),
     max_deliver: -1,
   });
 }

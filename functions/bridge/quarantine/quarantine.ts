@@ -132,7 +132,8 @@ function quarantineMessage(
   // A copy: what arrived is a view into what the socket read, 64 kB that would be kept alive and not counted.
   body = Uint8Array.from(body);
   // Its own key for each: quarantined messages have no order to keep.
-  return { subject: `${settings.prefix}.${entry.code}`, id, key: id, headers, body, arrivedAt: entry.arrivedAt };
+  const subject = `${settings.prefix}.${entry.code}`;
+  return { subject, id, key: id, origin: entry.ingest, headers, body, arrivedAt: entry.arrivedAt };
 }
 
 /** Headers that do not fit, or hold a token, cost the message its replay and nothing else. */

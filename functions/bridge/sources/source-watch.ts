@@ -1,15 +1,24 @@
 import type { Connection } from "../../../shared/jetstream/connect.ts";
-import { ExpiredCount, lookAtSource, type SourceLook } from "../../../shared/jetstream/source-watch.ts";
+import { ExpiredCount, lookAtSource, type Remade, type SourceLook } from "../../../shared/jetstream/source-watch.ts";
+import { subjectCovers } from "../../../shared/subjects/overlap.ts";
 
 interface Watched {
   readonly stream: string;
   readonly durable: string;
-  readonly takesAll: boolean;
+  /** What the consumer takes. */
+  readonly subject: string;
 }
 
 interface FirstLook extends Watched {
   readonly connection: Connection;
   readonly look: SourceLook;
+}
+
+export interface SourceWatchObserver {
+  /** Hand-overs so far that the consumer counts as repeated ones. */
+  repeated(): number;
+  /** `waiting`: messages that nobody had been given when it was looked at last; null when that is not known. */
+  remade(what: Remade, waiting: number | null): void;
 }
 
 const LOOK_EVERY_MS = 5_000;
@@ -18,17 +27,21 @@ const LOOK_EVERY_MS = 5_000;
 export class SourceWatch {
   readonly #first: FirstLook;
   readonly #expired: ExpiredCount;
-  readonly #repeated: () => number;
+  readonly #observer: SourceWatchObserver;
   readonly #timer: NodeJS.Timeout;
   #pending: number | null;
+  /** As `#pending`, but from the last look that found a consumer. */
+  #waiting: number | null;
   #looking = false;
 
-  /** `repeated`: hand-overs so far that were not the first of their message. */
-  constructor(first: FirstLook, repeated: () => number) {
+  constructor(first: FirstLook, observer: SourceWatchObserver) {
     this.#first = first;
-    this.#expired = new ExpiredCount(first.look);
-    this.#repeated = repeated;
-    this.#pending = first.look.pending;
+    this.#observer = observer;
+    const takesAll = ({ subjects }: { readonly subjects: readonly string[] }): boolean =>
+      subjects.length > 0 && subjects.every((each) => subjectCovers(first.subject, each));
+    this.#expired = new ExpiredCount(first.look, takesAll);
+    this.#pending = first.look.consumer?.pending ?? null;
+    this.#waiting = this.#pending;
     this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS);
     this.#timer.unref();
   }
@@ -43,7 +56,7 @@ export class SourceWatch {
   }
 
   get expired(): number | null {
-    return this.#first.takesAll ? this.#expired.total : null;
+    return this.#expired.total;
   }
 
   close(): void {
@@ -54,10 +67,16 @@ export class SourceWatch {
     if (this.#looking) return; // a server that is slow is not asked twice
     this.#looking = true;
     const { connection, stream, durable } = this.#first;
-    const repeated = this.#repeated();
+    const before = this.#observer.repeated();
     const look = await lookAtSource(connection, stream, durable).catch(() => null);
-    this.#pending = look?.pending ?? null;
-    if (look !== null) this.#expired.look(look, repeated);
+    this.#pending = look?.consumer?.pending ?? null;
+    if (look !== null) this.#count(look, before);
     this.#looking = false;
+  }
+
+  #count(look: SourceLook, before: number): void {
+    const remade = this.#expired.look(look, { before, after: this.#observer.repeated() });
+    if (remade !== null) this.#observer.remade(remade, this.#waiting);
+    this.#waiting = look.consumer?.pending ?? this.#waiting;
   }
 }

@@ -1,7 +1,5 @@
 import { sourceConsumers } from "../../../shared/config/resolve.ts";
 import type { Config } from "../../../shared/config/schema.ts";
-import { storedSubjects } from "../../../shared/jetstream/source-watch.ts";
-import { subjectCovers } from "../../../shared/subjects/overlap.ts";
 import type { Connections } from "../connections.ts";
 import { StreamSource, type StreamSourceContext } from "./stream-source.ts";
 
@@ -22,14 +20,13 @@ export class Sources {
 
   /** The consumers must exist. `waysOf`: how an ingest's messages are judged, and where they go. */
   async start(surroundings: Surroundings, waysOf: (ingest: string) => Ways): Promise<void> {
-    for (const { ingest, connection: name, spec } of sourceConsumers(this.#config)) {
+    const consumers = sourceConsumers(this.#config);
+    const maxBytes = Math.floor(this.#config.bridge.inFlightBytes / consumers.length);
+    for (const { ingest, connection: name, inFlight, spec } of consumers) {
       const connection = await this.#connections.get(name, "source");
-      const { stream, durable, ackWaitMs, maxAckPending: inFlight } = spec;
-      const subject = this.#config.ingest[ingest]?.subject ?? "";
-      const stored = await storedSubjects(connection, stream);
-      const takesAll = stored.length > 0 && stored.every((each) => subjectCovers(subject, each));
-      const maxBytes = this.#config.bridge.inFlightBytes;
-      const settings = { ingest, stream, durable, ackWaitMs, inFlight, maxBytes, takesAll };
+      const { stream, durable, ackWaitMs } = spec;
+      const subject = spec.filterSubject ?? ">";
+      const settings = { ingest, stream, durable, ackWaitMs, inFlight, maxBytes, subject };
       const source = await StreamSource.start(settings, { ...surroundings, ...waysOf(ingest), connection });
       this.#connections.attach(source);
       this.byIngest.set(ingest, source);

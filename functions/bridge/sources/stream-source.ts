@@ -4,6 +4,7 @@ import type { Delivery } from "../../../shared/jetstream/delivery.ts";
 import { Fifo } from "../../../shared/jetstream/fifo.ts";
 import type { Lane, Settle } from "../../../shared/jetstream/lane.ts";
 import { Source, type SourceSettings } from "../../../shared/jetstream/source.ts";
+import type { Remade } from "../../../shared/jetstream/source-watch.ts";
 import type { Logger } from "../../../shared/telemetry/logger.ts";
 import type { HandShare } from "../hand.ts";
 import type { Arrival, Ingest, IngestOutlet } from "../ingest.ts";
@@ -12,8 +13,8 @@ import { SourceWatch } from "./source-watch.ts";
 export interface StreamSourceSettings extends SourceSettings {
   readonly ingest: string;
   readonly ackWaitMs: number;
-  /** Every subject of the stream is the ingest's, as far as is known: only then can it be told what the stream let go of. */
-  readonly takesAll: boolean;
+  /** What the consumer takes of the stream. */
+  readonly subject: string;
 }
 
 export interface StreamSourceContext {
@@ -90,9 +91,11 @@ export class StreamSource {
 
   /** Rejects when the source cannot be looked at. */
   static async start(settings: StreamSourceSettings, context: StreamSourceContext): Promise<StreamSource> {
-    const { stream, durable, takesAll } = settings;
-    const seen = await SourceWatch.look(context.connection, { stream, durable, takesAll });
-    return new StreamSource(settings, context, (source) => new SourceWatch(seen, () => source.redelivered));
+    const seen = await SourceWatch.look(context.connection, settings);
+    return new StreamSource(settings, context, (source) => {
+      const repeated = (): number => source.#source.counters.repeated;
+      return new SourceWatch(seen, { repeated, remade: (what, waiting) => source.#remade(what, waiting) });
+    });
   }
 
   /** Messages taken from the source and not settled. */
@@ -187,6 +190,13 @@ export class StreamSource {
       arrivedAt,
       settled: settle,
     };
+  }
+
+  /** An audit line: what was waiting in a stream that was deleted is lost, and how much of it was handed over nobody can tell. */
+  #remade(what: Remade, waiting: number | null): void {
+    const { ingest, stream, durable } = this.#settings;
+    const text = `the ${what} was deleted and made again: what it let go of is counted anew from here`;
+    this.#context.log.warn({ ingest, stream, durable, waiting }, text);
   }
 
   #trouble(detail: string): void {

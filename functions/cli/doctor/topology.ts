@@ -1,5 +1,6 @@
 import { bucketNames, jobConnections } from "../../../shared/config/names.ts";
 import type { Config } from "../../../shared/config/schema.ts";
+import { STREAM_NOT_FOUND, unlessMissing } from "../../../shared/jetstream/api-error.ts";
 import { Bucket } from "../../../shared/jetstream/buckets.ts";
 import type { StreamSpec } from "../../../shared/jetstream/spec.ts";
 import { type Comparison, compareConsumer, compareStream } from "../../../shared/jetstream/topology.ts";
@@ -19,17 +20,41 @@ export async function examineTopology(
   connections: CommandConnections,
   usable: ReadonlySet<string>,
 ): Promise<readonly Line[]> {
-  const parts = partsOf(config).filter((part) => usable.has(part.connection) && !isPartitioned(config, part));
+  const all = partsOf(config);
+  const parts = all.filter((part) => usable.has(part.connection) && !isPartitioned(config, part));
   const lines: Line[] = [];
   for (const part of parts) {
     const about = `${part.kind} ${part.name}`;
-    const examine = async () => partLines((await connections.get(part.connection)).jsm, part, about);
+    const examine = async () => {
+      const { jsm } = await connections.get(part.connection);
+      const foreign = foreignStream(all, part);
+      if (foreign !== null && !(await isThere(jsm, foreign))) return [noSourceLine(about, foreign)];
+      return partLines(jsm, part, about);
+    };
     lines.push(...(await examined(about, examine)));
   }
   for (const name of jobConnections(config).filter((connection) => usable.has(connection))) {
     lines.push(...(await examined("buckets", () => bucketLines(config, connections, name))));
   }
   return lines;
+}
+
+/** The stream of a consumer, where it is not ours: that of a source. */
+function foreignStream(all: readonly Part[], part: Part): string | null {
+  if (part.kind === "stream") return null;
+  const { stream } = part.spec;
+  const isIt = (each: Part): boolean =>
+    each.kind === "stream" && each.connection === part.connection && each.spec.name === stream;
+  return all.some(isIt) ? null : stream;
+}
+
+async function isThere(jsm: Management, stream: string): Promise<boolean> {
+  return (await unlessMissing(STREAM_NOT_FOUND, () => jsm.streams.info(stream))) !== null;
+}
+
+function noSourceLine(about: string, stream: string): Line {
+  const todo = "nothing here makes it, and without it the bridge does not start: make it, or correct `source.stream`";
+  return fail(about, `its stream ${stream} is not there`, todo);
 }
 
 /** A job with order has a consumer per partition, made and removed by its workers. */

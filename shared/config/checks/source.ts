@@ -4,6 +4,8 @@ import type { Config, IngestConfig } from "../schema.ts";
 import { checkAckWait } from "./ack-wait.ts";
 import { pairs } from "./scope.ts";
 
+type SourceConfig = NonNullable<IngestConfig["source"]>;
+
 /** Whether `from`, `source`, `queue` and `enforce` of an ingest fit together. */
 export function checkSource(config: Config, path: PropertyKey[], ingest: IngestConfig): readonly Finding[] {
   return ingest.from === "core" ? checkCore(path, ingest) : checkStreamSource(config, path, ingest);
@@ -28,6 +30,7 @@ function checkStreamSource(config: Config, path: PropertyKey[], ingest: IngestCo
       ? [refuse("source", "is missing: from: stream has to say which", "add source: { stream: <its name> }")]
       : [
           ...checkAckWait([...path, "source", "ackWait"], source.ackWait),
+          ...checkMaxAckPending([...path, "source", "maxAckPending"], source),
           ...checkLoop(config, [...path, "source", "stream"], { ...ingest, source }),
         ]),
     ...(queue === undefined
@@ -45,11 +48,19 @@ function checkStreamSource(config: Config, path: PropertyKey[], ingest: IngestCo
   ];
 }
 
+function checkMaxAckPending(path: PropertyKey[], { inFlight, maxAckPending = inFlight }: SourceConfig): Finding[] {
+  if (maxAckPending >= inFlight) return [];
+  const problem = `is less than inFlight (${inFlight}): one bridge alone would be given no more`;
+  return [
+    { path, value: maxAckPending, problem, fix: "raise it to inFlight times the bridges you run, or lower inFlight" },
+  ];
+}
+
 /** What a stream of ours is given would come back to it for ever. */
 function checkLoop(
   config: Config,
   path: PropertyKey[],
-  { connection, source }: IngestConfig & { readonly source: NonNullable<IngestConfig["source"]> },
+  { connection, source }: IngestConfig & { readonly source: SourceConfig },
 ): Finding[] {
   const ours = Object.keys(config.streams).filter(
     (entry) => config.streams[entry]?.connection === connection && streamName(config, entry) === source.stream,

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { openConnection, watchConnection } from "../../../shared/jetstream/connect.ts";
+import { type Denial, openConnection, watchConnection } from "../../../shared/jetstream/connect.ts";
 import { ConnectError } from "../../../shared/jetstream/connect-error.ts";
 import type { ConnectionSettings } from "../../../shared/jetstream/spec.ts";
 import { freePort } from "../../../shared/nats-server/port.ts";
@@ -41,24 +41,26 @@ test("the server lists the connection under its label", async (t) => {
   assert.match(connections, /"name": "choria-bridge test"/);
 });
 
-test("a permission violation is reported with the subject, and as lasting when the client gives the subscription up", async (t) => {
+test("a permission violation is reported with what the server has to allow, of inboxes all of them", async (t) => {
   const permissions = '{ publish: ["ok"], subscribe: ["ok"] }';
   const config = `authorization: { users: [{ user: u, password: p, permissions: ${permissions} }] }`;
   const { url } = await startNats(t, { config });
   const credentials = { type: "userPassword", user: "u", password: "p" } as const;
   const connection = await open(t, makeSettings({ servers: [url], credentials }));
-  const errors: [text: string, lasting: boolean][] = [];
+  const errors: [text: string, denial: Denial | null][] = [];
   const ignore = () => {};
-  const onError = (text: string, lasting: boolean) => void errors.push([text, lasting]);
+  const onError = (text: string, denial: Denial | null) => void errors.push([text, denial]);
   void watchConnection(connection, { onDisconnect: ignore, onReconnect: ignore, onError }, () => 0);
 
   connection.publish("secret.subject");
   connection.subscribe("secret.news", { callback: ignore });
+  connection.subscribe("_INBOX.abc.*", { callback: ignore });
 
   await eventually(() =>
     assert.deepEqual(errors, [
-      ['PERMISSIONS_VIOLATION: publish on "secret.subject"', false],
-      ['PERMISSIONS_VIOLATION: subscription on "secret.news"', true],
+      ['PERMISSIONS_VIOLATION: publish on "secret.subject"', { operation: "publish", subject: "secret.subject" }],
+      ['PERMISSIONS_VIOLATION: subscription on "secret.news"', { operation: "subscription", subject: "secret.news" }],
+      ['PERMISSIONS_VIOLATION: subscription on "_INBOX.abc.*"', { operation: "subscription", subject: "_INBOX.>" }],
     ]),
   );
 });

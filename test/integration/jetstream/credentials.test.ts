@@ -221,9 +221,9 @@ test("TLS is begun with where both ends say so; each end that does not is told a
   const { folder, open } = context;
   await writeTls(context, await makeTlsAuthority());
   const nats = await startNats(t, { config: serverTls(folder) });
-  if (nats.serverVersion.startsWith("2.9.")) return t.skip("handshake_first came with nats-server 2.10");
   const handshakeFirst = { ...CLIENT_TLS, handshakeFirst: true };
   assert.equal(await failureOf(open(nats, { tls: handshakeFirst })), "tls_not_first");
+  if (nats.serverVersion.startsWith("2.9.")) return; // it greets always: handshake_first came with nats-server 2.10
 
   const first = await startHandshakeFirst(t, nats.binary, folder);
   const { connection } = await eventually(() => open(first, { tls: handshakeFirst }));

@@ -5,7 +5,7 @@ import { type TestContext, test } from "node:test";
 import { nkeys } from "nats";
 import { openConnection } from "../../../shared/jetstream/connect.ts";
 import { newInbox } from "../../../shared/jetstream/inbox.ts";
-import { CoreSubscription, maySubscribe } from "../../../shared/jetstream/subscribe.ts";
+import { maySubscribe, subscribeCore } from "../../../shared/jetstream/subscribe.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startNats } from "../../support/nats.ts";
 
@@ -21,7 +21,7 @@ async function setup(t: TestContext, ...subjects: readonly string[]) {
   t.after(() => connection.close());
   const received: string[] = [];
   const open = (subject: string) =>
-    CoreSubscription.open(connection, { subject, queue: "bridge" }, (message) => void received.push(message.subject));
+    subscribeCore(connection, { subject, queue: "bridge" }, (message) => void received.push(message.subject));
   const allow = async (...now: readonly string[]): Promise<void> => {
     await writeFile(join(nats.storeDir, "nats-server.conf"), configAllowing(...now));
     await nats.server.restart();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fedStreams, quarantineConnection } from "../../../shared/config/names.ts";
+import { sourceConsumers } from "../../../shared/config/resolve.ts";
 import { makeConfigValue, parseValue, problemsOf } from "../../support/config.ts";
 
 const reg = {
@@ -59,6 +60,13 @@ const CASES: readonly Case[] = [
     fix: /durable of its own/,
   },
   {
+    name: "a bound over all bridges that is less than that of one",
+    ingest: { reg: { ...reg, from: "stream", source: { ...source, inFlight: 200, maxAckPending: 100 } } },
+    path: "ingest.reg.source.maxAckPending",
+    problem: /is less than inFlight \(200\)/,
+    fix: /inFlight times the bridges you run/,
+  },
+  {
     name: "a source that is a stream of ours",
     ingest: { reg: { ...reg, from: "stream", source: { stream: "inventory" } } },
     path: "ingest.reg.source.stream",
@@ -96,6 +104,20 @@ test("one durable name on two streams is two consumers", () => {
     problemsOf(() => parseValue(makeConfigValue({ ingest }))),
     [],
   );
+});
+
+test("the consumer of a source has room for four bridges, or for what is configured", () => {
+  const roomOf = (changes: object) => {
+    const ingest = { reg: { ...reg, from: "stream", source: { ...source, ...changes } } };
+    return sourceConsumers(parseValue(makeConfigValue({ ingest }))).map(({ inFlight, spec }) => [
+      inFlight,
+      spec.maxAckPending,
+    ]);
+  };
+
+  assert.deepEqual(roomOf({}), [[1_000, 4_000]]);
+  assert.deepEqual(roomOf({ inFlight: 50 }), [[50, 200]]);
+  assert.deepEqual(roomOf({ inFlight: 50, maxAckPending: 50 }), [[50, 50]]);
 });
 
 test("a shadow feeds no stream, and a bridge of shadows alone keeps no quarantine", () => {

@@ -20,9 +20,9 @@ test("a connection is a problem while it is down", () => {
 test("an error counts for half a minute after it was last reported", () => {
   const { health, clock } = makeHealth();
 
-  health.failed("main", "refused", false);
+  health.failed("main", "refused");
   clock.now = 20_000;
-  health.failed("main", "refused", false);
+  health.failed("main", "refused");
   clock.now = 49_999;
   assert.deepEqual(health.problems, ["connection main: refused"]);
   clock.now = 50_000;
@@ -34,22 +34,11 @@ test("what kept a connection from coming back is no problem once it is back", ()
   const { health } = makeHealth();
 
   health.disconnected("main");
-  health.failed("main", "refused", false);
+  health.failed("main", "refused");
   assert.deepEqual(health.problems, ["connection main is down", "connection main: refused"]);
   health.reconnected("main");
 
   assert.deepEqual(health.problems, []);
-});
-
-test("a lasting error stays, whatever is reported after it", () => {
-  const { health, clock } = makeHealth();
-
-  health.failed("main", "subscription denied", true);
-  health.failed("main", "refused", false);
-  health.reconnected("main");
-  clock.now = 1e9;
-
-  assert.deepEqual(health.problems, ["connection main: subscription denied"]);
 });
 
 test("a refused subject stays a problem until it is allowed, a refused publish also until the next reconnect", () => {
