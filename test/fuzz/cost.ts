@@ -28,8 +28,8 @@ export function judgeWith(trust: Trust, { data, kind, subject, headers, nowMs }:
 const MOST_TIMES = 4;
 /** Below this, what is measured is the runtime: a collection, a function compiled anew. */
 const FLOOR_MS = 0.2;
-/** First to see whether there is anything to see, then to be sure. */
-const ROUNDS = [2, 7];
+/** First to see whether there is anything to see, then to be sure, however busy the machine is. */
+const ROUNDS = [2, 7, 40];
 
 /**
  * Finds messages that are dear for their size, in CPU time. One slow run says little, so it only raises a suspicion: the

@@ -41,7 +41,7 @@ export class Oracle {
     if (resigned === null || !signed.equals(resigned.bytes)) return "nobody has signed what was accepted";
     const { identity, caller, name, credential, isKeyShared } = resigned.by;
     if (isKeyShared && secure["pubcert"] !== credential) return null;
-    const isOwn = message.kind === "request" ? message.caller === caller : message.sender === identity;
+    const isOwn = message.kind === "request" ? isCaller(message, caller) : message.sender === identity;
     return isOwn && identity !== null ? null : `${name} spoke as ${message.sender}, ${message.caller}`;
   }
 
@@ -50,6 +50,12 @@ export class Oracle {
     const isGenuine = this.#payloads.has(`${message.sender} ${hash("sha256", data, "hex")}`);
     return isGenuine ? null : `nobody has signed what was accepted of ${message.sender}`;
   }
+}
+
+/** In v1 the word before the name is compared with nothing: `okta=x` is as good as `choria=x` (go-choria takes both). */
+function isCaller({ protocol, caller }: ValidatedMessage, own: string | null): boolean {
+  if (own === null || protocol !== "v1") return caller === own;
+  return caller.replace(/^[a-z]+=/, "choria=") === own;
 }
 
 function identityOf(token: string): string {
