@@ -1,9 +1,11 @@
-// Transpiles functions/ and shared/ into dist/, file for file, so that a checkout, the packed tarball and the tests
-// run the same modules. Types are checked by `npm run types`, not here: a build must be fast enough to precede `npm start`.
-// The benchmarks, which measure what ships, are built likewise into a folder of their own (`npm run bench`).
+// Bundles the command and the package's entries into dist/, where what several of them need is a file of its own, so that
+// a command opens twenty files at its start and not six hundred (docs/decisions/0006-bundle-what-is-many-files.md).
+// Types are checked by `npm run types`, not here: a build must be fast enough to precede `npm start`.
+// Named folders, which are the benchmarks and what they measure, are transpiled file for file (`npm run bench`).
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -26,6 +28,10 @@ const { build } = await import("esbuild").catch((error) => {
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [target = "dist", ...named] = process.argv.slice(2);
 const folders = named.length === 0 ? ["functions", "shared"] : named;
+const bundles = named.length === 0;
+const { dependencies, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+// Packages of dozens or hundreds of small files, which nobody shares objects with us by their classes.
+const BUNDLED = ["@peculiar/x509", "commander", "jose", "nats", "reflect-metadata", "yaml", "zod"];
 const dist = join(root, target);
 // Beside its target, then moved in its place: whoever runs from dist/ at this moment never finds it half written.
 const outdir = mkdtempSync(join(root, ".dist-"));
@@ -36,8 +42,18 @@ const files = folders.flatMap((folder) =>
 );
 const sources = files.filter((file) => file.endsWith(".ts"));
 
+const bundling = {
+  entryPoints: ["functions/cli/main.ts", ...entrySources()].map((file) => join(root, file)),
+  bundle: true,
+  splitting: true,
+  chunkNames: "chunks/[name]-[hash]",
+  external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
+  // What is CommonJS among them requires modules of Node.
+  banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` },
+};
+
 await build({
-  entryPoints: sources,
+  ...(bundles ? bundling : { entryPoints: sources }),
   outdir,
   outbase: root,
   format: "esm",
@@ -59,6 +75,12 @@ for (const file of readdirSync(outdir, { recursive: true })) {
   writeFileSync(path, readFileSync(path, "utf8").replace(relativeTs, "$1$2.js$3"));
 }
 
+/** The sources of what `exports` names in dist/. */
+function entrySources() {
+  const built = Object.values(exports).flatMap((entry) => entry.default ?? []);
+  return built.map((path) => path.replace(/^\.\/dist\//, "").replace(/\.js$/, ".ts"));
+}
+
 async function declareTypes() {
   const { default: ts } = await import("typescript");
   const { options } = ts.getParsedCommandLineOfConfigFile(join(root, "tsconfig.json"), {}, ts.sys);
@@ -73,5 +95,7 @@ function host(ts) {
 }
 
 mkdirSync(dirname(dist), { recursive: true });
-rmSync(dist, { recursive: true, force: true });
+const replaced = `${outdir}-replaced`;
+if (existsSync(dist)) renameSync(dist, replaced);
 renameSync(outdir, dist);
+rmSync(replaced, { recursive: true, force: true });

@@ -5,6 +5,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildTests } from "./build-tests.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -69,7 +70,7 @@ function filesAtOnce() {
 
 function runTests(files, env) {
   const args = [
-    ...["--import", "tsx", "--test", "--test-reporter=./scripts/test-reporter.mjs"],
+    ...["--enable-source-maps", "--test", "--test-reporter=./scripts/test-reporter.mjs"],
     // Most tests wait for a server more than they compute. Fault tests do both, and more at once would make timings worse.
     `--test-concurrency=${filesAtOnce()}`,
     `--test-timeout=${TIMEOUT_MS}`,
@@ -92,5 +93,6 @@ try {
   console.error(`cannot run ${suites.join(", ")}: ${error.message}`);
   process.exit(1);
 }
-const { status } = runTests(files, env);
+const built = await buildTests(root, files);
+const { status } = runTests(built, env);
 process.exit(status ?? 1);

@@ -18,7 +18,8 @@ async function setup(t: TestContext, { messages = 3 } = {}) {
   const [nats, folder] = await Promise.all([startNats(t), makeFolder(t)]);
   const trust = { v2: { issuers: { choria: "ab".repeat(32) } } };
   const config = await writeYaml(folder, makeConfigValue({ connections: { main: { servers: [nats.url] } }, trust }));
-  assert.equal((await runCli(["streams", "apply", "--config", config])).code, 0);
+  const { code, stderr } = await runCli(["streams", "apply", "--config", config]);
+  assert.deepEqual([code, stderr], [0, ""]);
   const connection = await nats.connect();
   const js = connection.jetstream();
   for (let count = 0; count < messages; count += 1) {
@@ -193,8 +194,9 @@ test("jobs pause holds the job for everybody, says who did it, and outlives the 
 test("jobs pause --for ends by itself", async (t) => {
   const { jobs } = await setup(t);
 
-  await jobs("pause", "republish", "--for", "3s");
+  const { code, stderr } = await jobs("pause", "republish", "--for", "3s");
 
+  assert.deepEqual([code, stderr], [0, ""]);
   await eventually(async () => {
     const [{ paused }] = linesOf((await jobs("ls", "--json")).stdout);
     assert.equal(paused, null);

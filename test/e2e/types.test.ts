@@ -32,7 +32,7 @@ test("the packed package carries types that know what a handler is given", async
   const target = `.build/types-${process.pid}`;
   const folder = join(root, target);
   t.after(() => rm(folder, { recursive: true, force: true }));
-  await run(process.execPath, ["scripts/build.mjs", target, "functions", "shared"], {
+  await run(process.execPath, ["scripts/build.mjs", target], {
     cwd: root,
     env: { ...process.env, npm_command: "pack" },
   });
