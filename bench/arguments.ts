@@ -1,7 +1,7 @@
 import { MEASUREMENTS, type Measurement } from "./production/measure.ts";
 
-/** `rates`: the bridge and its floors. */
-export type PartName = "rates" | Measurement;
+/** `rates`: the bridge and its floors. `adapter`: what go-choria's own adapter has to show beside the bars. */
+export type PartName = "rates" | "adapter" | Measurement;
 
 /** What `npm run bench` was asked for: everything, some parts or subjects only, a profile of one, or the functions alone. */
 export type BenchRequest =
@@ -13,7 +13,7 @@ export type BenchRequest =
   /** `isShort`: shows that it works, and writes nothing. */
   | { readonly mode: "functions"; readonly isShort: boolean };
 
-const PARTS: ReadonlySet<string> = new Set(["rates", ...MEASUREMENTS]);
+const PARTS: ReadonlySet<string> = new Set(["rates", ...MEASUREMENTS, "adapter"]);
 const USAGE =
   `usage: npm run bench [-- PART... [short] | --only NAME[,NAME...] | --profile NAME | --functions [short]], where PART is one of ` +
   `${[...PARTS].join(", ")} and NAME a subject such as "worker"`;

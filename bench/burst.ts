@@ -2,9 +2,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs, promisify } from "node:util";
-import { connect, type JetStreamManager } from "nats";
 import { ensureNatsServer } from "../shared/nats-server/provision.ts";
 import { startServer } from "../shared/nats-server/run.ts";
 import type { BurstTask } from "./burst-feeder.ts";
@@ -12,6 +10,7 @@ import { script } from "./child.ts";
 import { SUBJECT } from "./load.ts";
 import { feed } from "./production/feed.ts";
 import { ensureFleetLoad, openFleetLoad } from "./production/fleet-load.ts";
+import { storedAtLast } from "./production/place.ts";
 import { type Protocol, startBridge } from "./production/scene.ts";
 import type { WatchedReport } from "./production/watched.ts";
 
@@ -29,7 +28,6 @@ const FLEET = { whole: 300_000, short: 20_000 };
 /** After the burst: nodes that report as they should. */
 const AFTERWARDS = { perSecond: 1_000, count: 2_000 };
 const STREAM = "BENCH_BURST";
-const LOOK_EVERY_MS = 2_000;
 /** Of the round before, which loses nothing. */
 const WINDOW = 512;
 
@@ -71,22 +69,20 @@ for (const protocol of (["v1", "v2"] as const).filter((each) => (values.protocol
 async function burst(protocol: Protocol, file: string, perSecond: number): Promise<Burst> {
   const storeDir = await mkdtemp(join(tmpdir(), "choria-bridge-burst-"));
   const server = await startServer({ binary: binary.path, storeDir });
-  const connection = await connect({ servers: server.url });
   try {
     const { url } = server;
     const { signedAtMs, trust, senders } = openFleetLoad(file);
-    const bridge = await startBridge({ url, stream: STREAM }, { url, load: { signedAtMs, trust } });
-    const jsm = await connection.jetstreamManager();
+    const place = { url, stream: STREAM };
+    const bridge = await startBridge(place, { url, load: { signedAtMs, trust } });
     if (!values.cold) await seeAll({ url, file, senders });
-    const seen = await storedAtLast(jsm);
+    const seen = await storedAtLast(place);
     const sent = perSecond * SECONDS;
     const seconds = await burstOf({ url, file, count: sent, perSecond });
-    const before = await storedAtLast(jsm);
+    const before = await storedAtLast(place);
     await burstOf({ url, file, ...AFTERWARDS });
-    const lostAfterwards = AFTERWARDS.count - ((await storedAtLast(jsm)) - before);
+    const lostAfterwards = AFTERWARDS.count - ((await storedAtLast(place)) - before);
     return { protocol, seen, sent, perSecond: sent / seconds, report: await bridge.stop(), lostAfterwards };
   } finally {
-    await connection.close();
     await server.stop();
     await rm(storeDir, { recursive: true, force: true });
   }
@@ -101,15 +97,6 @@ async function seeAll({ url, file, senders }: { url: string; file: string; sende
 async function burstOf(task: Omit<BurstTask, "subject">): Promise<number> {
   const args = [script("burst-feeder"), JSON.stringify({ ...task, subject: SUBJECT })];
   return Number((await promisify(execFile)(process.execPath, args)).stdout);
-}
-
-/** How many messages the stream has taken, once it takes no more. */
-async function storedAtLast(jsm: JetStreamManager): Promise<number> {
-  for (let last = -1; ; await wait(LOOK_EVERY_MS)) {
-    const { last_seq: now } = (await jsm.streams.info(STREAM)).state;
-    if (now === last) return now;
-    last = now;
-  }
 }
 
 function rowOf({ protocol, seen, sent, perSecond, report, lostAfterwards }: Burst): string {

@@ -9,13 +9,15 @@ import { renderFunctions } from "./lambda/section.ts";
 import { measureLimits } from "./limits.ts";
 import { ensureLoad, GZIPPED_BYTES } from "./load.ts";
 import type { Measured } from "./measure.ts";
+import { type AdapterColumn, measureAdapter } from "./production/adapter/measure.ts";
+import { choriaProgram } from "./production/adapter/program.ts";
 import {
   MEASUREMENTS,
-  type Measurement,
   measureProduction,
   SHORT as PRODUCTION_SHORT,
   WHOLE as PRODUCTION_WHOLE,
   type Production,
+  type ProductionPlace,
   type ProductionSize,
 } from "./production/measure.ts";
 import { barRows, renderProduction } from "./production/section.ts";
@@ -67,7 +69,8 @@ async function measureAll(): Promise<void> {
   const limits = await measureLimits(server.url, say);
   const missing = new Map(redis.missing === null ? [] : [["bullmq at 100", redis.missing]]);
   const main = renderResults({ machine: machine(), series, limits, missing });
-  const production = renderedProduction(series, await produced(MEASUREMENTS, PRODUCTION_WHOLE));
+  const found = await measureProduction(productionPlace(), MEASUREMENTS, PRODUCTION_WHOLE);
+  const production = renderedProduction(series, found, await beside(PRODUCTION_WHOLE));
   const functions = await renderedFunctions(WHOLE);
   await write({ main, production, functions });
 }
@@ -75,19 +78,25 @@ async function measureAll(): Promise<void> {
 async function measureParts(names: readonly PartName[], isShort: boolean): Promise<void> {
   const series = names.includes("rates") ? await measureRounds(await bridges()) : [];
   const measurements = MEASUREMENTS.filter((name) => names.includes(name));
-  const found = await produced(measurements, isShort ? PRODUCTION_SHORT : PRODUCTION_WHOLE);
-  console.log(renderedProduction(series, found));
+  const size = isShort ? PRODUCTION_SHORT : PRODUCTION_WHOLE;
+  const found = await measureProduction(productionPlace(), measurements, size);
+  const adapter = names.includes("adapter") ? await beside(size) : undefined;
+  console.log(renderedProduction(series, found, adapter));
 }
 
-function produced(names: readonly Measurement[], size: ProductionSize): Promise<Production> {
-  const place = { url: server.url, binary: binary.path, cacheDir: inProject(".cache/bench"), say };
-  return measureProduction(place, names, size);
+function productionPlace(): ProductionPlace {
+  return { url: server.url, binary: binary.path, cacheDir: inProject(".cache/bench"), say };
 }
 
-function renderedProduction(series: readonly Series[], found: Production): string {
+/** What go-choria's own adapter does of the same. */
+async function beside(size: ProductionSize): Promise<AdapterColumn> {
+  return measureAdapter(productionPlace(), await choriaProgram(process.cwd()), size);
+}
+
+function renderedProduction(series: readonly Series[], found: Production, adapter?: AdapterColumn): string {
   const { cores, cpu, node, natsServer, date } = machine();
   const conditions = `${cores} x ${cpu}, shared with nats-server and the load; Node ${node}; nats-server ${natsServer}; ${date}.`;
-  return renderProduction(barRows(series, found), conditions);
+  return renderProduction(barRows(series, found, adapter), conditions);
 }
 
 async function measureFunctionsAlone(isShort: boolean): Promise<void> {

@@ -14,7 +14,7 @@ const MOST_LOOKS = 1_500;
 
 const task = JSON.parse(process.argv[2] ?? "") as FeedTask;
 const messageAt = openSource(task.source);
-const connection = await connect({ servers: task.url, name: "bench feeder" });
+const connection = await connect({ servers: task.url, name: "bench feeder", tls: null });
 const sentAtMs: number[] = [];
 const begunAt = performance.now();
 await publishAll(connection);

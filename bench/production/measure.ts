@@ -7,7 +7,7 @@ import { ensureFleetLoad } from "./fleet-load.ts";
 import { type Flood, flood } from "./flood.ts";
 import { type Outage, outage } from "./outage.ts";
 import { type Paced, paced } from "./paced.ts";
-import type { Protocol } from "./scene.ts";
+import { BRIDGE, type Protocol } from "./scene.ts";
 
 export interface EntrySize {
   readonly protocol: Protocol;
@@ -33,6 +33,8 @@ export interface ProductionSize {
   readonly awayMs: number;
   readonly senders: number;
   readonly rounds: number;
+  /** Of go-choria's adapter, which takes longest of all over a flood. */
+  readonly adapter: { readonly protocols: readonly Protocol[]; readonly floodMessages: number };
 }
 
 export const WHOLE: ProductionSize = {
@@ -41,6 +43,7 @@ export const WHOLE: ProductionSize = {
   awayMs: 10_000,
   senders: 300_000,
   rounds: 3,
+  adapter: { protocols: ["v1", "v2"], floodMessages: 60_000 },
 };
 /** Shows that it works. */
 export const SHORT: ProductionSize = {
@@ -49,6 +52,7 @@ export const SHORT: ProductionSize = {
   awayMs: 3_000,
   senders: 3_000,
   rounds: 2,
+  adapter: { protocols: ["v1"], floodMessages: 5_000 },
 };
 
 export interface ProductionPlace {
@@ -60,8 +64,8 @@ export interface ProductionPlace {
 }
 
 const PROTOCOLS = ["v1", "v2"] as const;
-const LATENCY_PER_SECOND = 1_000;
-const OUTAGE_PER_SECOND = 500;
+export const LATENCY_PER_SECOND = 1_000;
+export const OUTAGE_PER_SECOND = 500;
 const SENDERS = 1_000;
 
 /** What of the bridge is held against bars of its own, not against a floor. */
@@ -84,13 +88,15 @@ export async function measureProduction(
   return {
     latency: await each("latency", async (protocol) => {
       const load = await loadOf(place, protocol, pacedLoad);
-      return paced({ protocol, url, load }, LATENCY_PER_SECOND, size.pacedSeconds);
+      return paced({ protocol, url, load, contender: BRIDGE }, LATENCY_PER_SECOND, size.pacedSeconds);
     }),
     flood: await each("flood", async (protocol) => {
-      return flood({ protocol, url, load: await loadOf(place, protocol, size.floodMessages) });
+      const load = await loadOf(place, protocol, size.floodMessages);
+      return flood({ protocol, url, load, contender: BRIDGE });
     }),
     outage: await each("outage", async (protocol) => {
-      return outage({ protocol, url, load: await loadOf(place, protocol, pacedLoad) }, binary, awaySize);
+      const load = await loadOf(place, protocol, pacedLoad);
+      return outage({ protocol, url, load, contender: BRIDGE }, { binary }, awaySize);
     }),
     entries: await each("entries", async (protocol) => ({ protocol, bytes: await entrySize(protocol) })),
     fleet: await each("fleet", async (protocol) => {
@@ -100,7 +106,7 @@ export async function measureProduction(
   };
 }
 
-function loadOf({ cacheDir, say }: ProductionPlace, protocol: Protocol, count: number): Promise<Load> {
+export function loadOf({ cacheDir, say }: ProductionPlace, protocol: Protocol, count: number): Promise<Load> {
   return ensureLoad(cacheDir, { protocol, count, senders: SENDERS, gzippedBytes: GZIPPED_BYTES[protocol] }, say);
 }
 

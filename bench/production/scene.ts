@@ -1,16 +1,34 @@
 import { type Load, readLoad } from "../load.ts";
-import { makeStream, type Place, type StoredMessage } from "./place.ts";
+import { makeStream, type Place, readStored, type StoredMessage } from "./place.ts";
 import { requestIdOf } from "./request-id.ts";
-import { WatchedBridge } from "./watched.ts";
+import { WatchedBridge, type WatchedReport } from "./watched.ts";
 
 export type Protocol = "v1" | "v2";
 
-/** A load that goes through a bridge. */
-export interface Scene {
+/** A load that goes through a contender. */
+export interface Scene<Report> {
   readonly protocol: Protocol;
   readonly url: string;
   readonly load: Load;
+  readonly contender: Contender<Report>;
 }
+
+/** What takes messages and stores them: the bridge, or what it is compared with. */
+export interface Contender<Report> {
+  /** Starts it to store in the place, made anew; resolves once it receives. */
+  start(place: Place, scene: Pick<Scene<Report>, "protocol" | "url" | "load">): Promise<Running<Report>>;
+  /** All that it stored, in order. */
+  readStored(place: Place): Promise<readonly StoredMessage[]>;
+}
+
+export interface Running<Report> {
+  /** CPU time counts from now. */
+  mark(): void;
+  /** Resolves with what it says once it has stored what it had. */
+  stop(): Promise<Report>;
+}
+
+export const BRIDGE: Contender<WatchedReport> = { start: startBridge, readStored };
 
 /** Starts a bridge that stores in the place, made anew. */
 export async function startBridge(

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import type { TrustSettings } from "../../shared/choria/settings.ts";
 import { script } from "../child.ts";
+import type { Running } from "./scene.ts";
 
 /** What the bridge is started with. */
 export interface WatchedTask {
@@ -34,7 +35,7 @@ export interface WatchedReport {
 }
 
 /** The bridge in a process of its own. */
-export class WatchedBridge {
+export class WatchedBridge implements Running<WatchedReport> {
   readonly #child: ChildProcess;
 
   private constructor(child: ChildProcess) {
