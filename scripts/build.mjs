@@ -30,10 +30,13 @@ const [target = "dist", ...named] = process.argv.slice(2);
 const folders = named.length === 0 ? ["functions", "shared"] : named;
 const bundles = named.length === 0;
 const { dependencies, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-// Packages of dozens or hundreds of small files, which nobody shares objects with us by their classes.
+// Packages of dozens or hundreds of small files, of which nobody shares objects with us by their classes.
 const BUNDLED = ["@peculiar/x509", "commander", "jose", "nats", "reflect-metadata", "yaml", "zod"];
+// What is CommonJS among them requires modules of Node.
+const REQUIRE =
+  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
 const dist = join(root, target);
-// Beside its target, then moved in its place: whoever runs from dist/ at this moment never finds it half written.
+// Beside its target, then moved in its place unless that holds the same: whoever runs from dist/ finds it whole.
 const outdir = mkdtempSync(join(root, ".dist-"));
 chmodSync(outdir, 0o755);
 process.on("exit", () => rmSync(outdir, { recursive: true, force: true }));
@@ -42,17 +45,18 @@ const files = folders.flatMap((folder) =>
 );
 const sources = files.filter((file) => file.endsWith(".ts"));
 
+const entries = entrySources();
 const bundling = {
-  entryPoints: ["functions/cli/main.ts", ...entrySources()].map((file) => join(root, file)),
+  entryPoints: [join(root, "functions/cli/main.ts"), ...entries],
   bundle: true,
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",
   external: Object.keys(dependencies).filter((name) => !BUNDLED.includes(name)),
-  // What is CommonJS among them requires modules of Node.
-  banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` },
+  banner: { js: REQUIRE },
+  metafile: true,
 };
 
-await build({
+const { metafile } = await build({
   ...(bundles ? bundling : { entryPoints: sources }),
   outdir,
   outbase: root,
@@ -67,25 +71,76 @@ for (const file of files.filter((path) => path.endsWith(".mjs")))
   copyFileSync(file, join(outdir, relative(root, file)));
 // What is packed carries types; a checkout has its sources. Seconds that `npm start` need not wait for.
 if (process.env.npm_command === "pack" || process.env.npm_command === "publish") await declareTypes();
-// esbuild leaves import paths alone when it does not bundle: "./x.ts" must name the file it became.
-const relativeTs = /((?:from|import)\s*\(?\s*["'])(\.{1,2}\/[^"']+)\.ts(["'])/g;
-for (const file of readdirSync(outdir, { recursive: true })) {
-  if (!/\.(?:js|d\.ts)$/.test(String(file))) continue;
-  const path = join(outdir, String(file));
-  writeFileSync(path, readFileSync(path, "utf8").replace(relativeTs, "$1$2.js$3"));
+if (bundles) writeFileSync(join(outdir, "THIRD-PARTY-LICENSES"), licences(metafile));
+nameBuilt(bundles ? /\.d\.ts$/ : /\.(?:js|d\.ts)$/);
+if (!isSame(outdir, dist)) replace(outdir, dist);
+
+/** esbuild leaves import paths alone when it does not bundle, tsc does always: "./x.ts" must name the file it became. */
+function nameBuilt(names) {
+  const relativeTs = /((?:from|import)\s*\(?\s*["'])(\.{1,2}\/[^"']+)\.ts(["'])/g;
+  for (const file of filesIn(outdir)) {
+    if (!names.test(file)) continue;
+    const path = join(outdir, file);
+    writeFileSync(path, readFileSync(path, "utf8").replace(relativeTs, "$1$2.js$3"));
+  }
+}
+
+/** The licence of each package that is bundled, as it asks for: its terms go with every copy of it. */
+function licences({ inputs }) {
+  const packages = Object.keys(inputs).flatMap(
+    (input) => input.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? [],
+  );
+  return [...new Set(packages)]
+    .sort()
+    .map(licence)
+    .join(`\n${"-".repeat(80)}\n\n`);
+}
+
+function licence(folder) {
+  const { name, version, license } = JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+  const files = readdirSync(join(root, folder)).filter((file) => /^(?:licen[cs]e|notice|copying)/i.test(file));
+  const texts = files.map((file) => readFileSync(join(root, folder, file), "utf8").trim());
+  return `${[`${name} ${version} (${license})`, ...texts].join("\n\n")}\n`;
+}
+
+function filesIn(folder) {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+function isSame(one, other) {
+  if (!existsSync(other)) return false;
+  const [names, others] = [filesIn(one), filesIn(other)];
+  if (names.join("\n") !== others.join("\n")) return false;
+  return names.every((name) => readFileSync(join(one, name)).equals(readFileSync(join(other, name))));
+}
+
+function replace(made, old) {
+  mkdirSync(dirname(old), { recursive: true });
+  const replaced = `${made}-replaced`;
+  try {
+    renameSync(old, replaced);
+  } catch {
+    rmSync(old, { recursive: true, force: true }); // there is none, or it is in a lower layer of an overlay file system
+  }
+  renameSync(made, old);
+  rmSync(replaced, { recursive: true, force: true });
 }
 
 /** The sources of what `exports` names in dist/. */
 function entrySources() {
   const built = Object.values(exports).flatMap((entry) => entry.default ?? []);
-  return built.map((path) => path.replace(/^\.\/dist\//, "").replace(/\.js$/, ".ts"));
+  return built.map((path) => join(root, path.replace(/^\.\/dist\//, "").replace(/\.js$/, ".ts")));
 }
 
 async function declareTypes() {
   const { default: ts } = await import("typescript");
   const { options } = ts.getParsedCommandLineOfConfigFile(join(root, "tsconfig.json"), {}, ts.sys);
   const emit = { noEmit: false, declaration: true, emitDeclarationOnly: true, rootDir: root, outDir: outdir };
-  const { emitSkipped, diagnostics } = ts.createProgram(sources, { ...options, ...emit }).emit();
+  const { emitSkipped, diagnostics } = ts.createProgram(entries, { ...options, ...emit }).emit();
   if (emitSkipped || diagnostics.length > 0)
     throw new Error(`no types: ${ts.formatDiagnostics(diagnostics, host(ts))}`);
 }
@@ -93,9 +148,3 @@ async function declareTypes() {
 function host(ts) {
   return { getCurrentDirectory: () => root, getCanonicalFileName: (name) => name, getNewLine: () => ts.sys.newLine };
 }
-
-mkdirSync(dirname(dist), { recursive: true });
-const replaced = `${outdir}-replaced`;
-if (existsSync(dist)) renameSync(dist, replaced);
-renameSync(outdir, dist);
-rmSync(replaced, { recursive: true, force: true });

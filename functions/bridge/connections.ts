@@ -122,7 +122,7 @@ export class Connections {
         },
         onError: (text, denial) => {
           if (denial !== null) return this.#denied(key, name, denial);
-          this.health.failed(key, text);
+          this.health.failed(key, text, denial);
           this.#log.failed(key, text, denial);
         },
       },

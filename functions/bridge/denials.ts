@@ -3,10 +3,8 @@ import { keptConnection } from "../../shared/config/names.ts";
 import { quarantineSpec, streamSpec } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import type { Denial } from "../../shared/jetstream/connect.ts";
+import { ACKS } from "../../shared/jetstream/connection-health.ts";
 import { subjectCovers } from "../../shared/subjects/overlap.ts";
-
-/** Acknowledgements have a subject each, and one grant. */
-const ACKS = "$JS.ACK.>";
 
 /** What the configuration has to say of a subject that a server refuses. */
 export class Denials {

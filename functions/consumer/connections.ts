@@ -89,7 +89,7 @@ export class WorkerConnections {
       },
       onError: (text: string, denial: Denial | null) => {
         if (denial?.operation === "subscription") return this.#denied(name, denial);
-        this.health.failed(name, text);
+        this.health.failed(name, text, denial);
         this.#log.failed(name, text, denial);
       },
     };

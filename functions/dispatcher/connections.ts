@@ -1,9 +1,13 @@
+import { jobQueueOf } from "../../shared/config/resolve.ts";
+import type { Config } from "../../shared/config/schema.ts";
 import { type Connection, type Denial, watchConnection } from "../../shared/jetstream/connect.ts";
 import { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
 import { ConnectionLog } from "../../shared/jetstream/connection-log.ts";
+import { onAllowed } from "../../shared/jetstream/renewal.ts";
 import type { Logger } from "../../shared/telemetry/logger.ts";
 
 interface Context {
+  readonly config: Pick<Config, "jobs" | "streams">;
   readonly connect: (name: string) => Promise<Connection>;
   readonly log: Logger;
   /** Monotonic milliseconds. */
@@ -67,11 +71,30 @@ export class DispatcherConnections {
         for (const act of this.#onReconnect.get(name) ?? []) act();
       },
       onError: (text: string, denial: Denial | null) => {
-        if (denial?.operation === "subscription") return; // its job says so and goes on polling
-        this.health.failed(name, text);
+        if (denial?.operation === "subscription") return this.#denied(name, denial);
+        this.health.failed(name, text, denial);
         this.#log.failed(name, text, denial);
       },
     };
     void watchConnection(connection, events, now);
+    onAllowed(connection, (allowed) => {
+      if (this.#wakes(name, allowed)) return;
+      this.health.allowed(name, allowed);
+      this.#log.allowed(name, allowed);
+    });
+  }
+
+  #denied(name: string, denial: Denial): void {
+    if (this.#wakes(name, denial)) return; // its job says so and goes on polling
+    const text = `may not subscribe to "${denial.subject}"; allow it at the server`;
+    if (this.health.denied(name, denial, text)) this.#log.denied(name, text);
+  }
+
+  /** Whether it is the subject of a job's messages, each of which wakes the dispatcher. */
+  #wakes(name: string, { subject }: Denial): boolean {
+    const { config } = this.#context;
+    return Object.entries(config.jobs).some(
+      ([job, { stream }]) => config.streams[stream]?.connection === name && jobQueueOf(config, job).filter === subject,
+    );
   }
 }

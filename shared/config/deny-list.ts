@@ -7,9 +7,8 @@ import type { DenySettings } from "../choria/settings.ts";
 
 /** ed25519, either case. */
 export const PUBLIC_KEY = /^[0-9a-fA-F]{64}$/;
-/** Ids may be hex too: a UUID has 32 characters, a SHA-1 40. */
-const LONGEST_HEX_ID = 40;
-const HEX = /^[0-9a-fA-F]+$/;
+/** A key that lost or won an end. Ids and names may be hex too: a UUID has 32 characters, digests 40, 56, 96 or 128. */
+const ALMOST_PUBLIC_KEY = /^[0-9a-fA-F]{57,71}$/;
 /** The header and claims of a JWT: nobody's id. */
 const TOKEN = /^eyJ[\w-]*\.[\w-]+\./;
 /** More is no id and no name, but something else. */
@@ -20,6 +19,29 @@ export interface EntryFault {
   readonly problem: string;
   readonly fix: string;
 }
+
+/** What to write instead, which depends on what else the place of an entry can hold. */
+interface Place {
+  readonly forAny: string;
+  readonly forToken: string;
+  readonly forKey: string;
+}
+
+const FILE: Place = {
+  forAny: "write an id, a public key or a name",
+  forToken: "write its id (jti)",
+  forKey: "a public key has 64: write all of it",
+};
+const TOKENS: Place = {
+  forAny: "write the id of a token (jti)",
+  forToken: "write its id (jti)",
+  forKey: "a public key has 64, and belongs in trust.deny.publicKeys",
+};
+const IDENTITIES: Place = {
+  forAny: "write the name of an identity",
+  forToken: "write its id (jti) in trust.deny.tokens, or the name of its identity here",
+  forKey: "write the name of an identity; a public key has 64, and belongs in trust.deny.publicKeys",
+};
 
 export function readDenyList(text: string): DenySettings {
   const entries = entriesOf(text).map(({ entry }) => entry);
@@ -35,7 +57,7 @@ export function denyListFault(text: string): string | null {
   if (text.trim() === "") return "it is empty (a list of nobody says so in a comment)";
   if (!text.endsWith("\n")) return "its last line has no end: it may be half of a file";
   for (const { line, entry } of entriesOf(text)) {
-    const fault = PUBLIC_KEY.test(entry) ? null : (tokenFault(entry) ?? identityFault(entry));
+    const fault = PUBLIC_KEY.test(entry) ? null : (entryFault(entry, FILE) ?? callerFault(entry));
     if (fault !== null) return `line ${line} ${fault.problem}: ${fault.fix}`;
   }
   return null;
@@ -46,6 +68,15 @@ export function denyListFault(text: string): string | null {
  * of the configuration are held to the same rules as those of the file.
  */
 export function tokenFault(entry: string): EntryFault | null {
+  return keyFault(entry) ?? entryFault(entry, TOKENS);
+}
+
+/** What keeps a text from being the name of an identity. */
+export function identityFault(entry: string): EntryFault | null {
+  return callerFault(entry) ?? keyFault(entry) ?? entryFault(entry, IDENTITIES);
+}
+
+function entryFault(entry: string, { forAny, forToken, forKey }: Place): EntryFault | null {
   if (entry.startsWith("-----BEGIN")) {
     return { problem: "begins a PEM block", fix: "certificates of protocol v1 are revoked by trust.v1.crl" };
   }
@@ -53,21 +84,21 @@ export function tokenFault(entry: string): EntryFault | null {
     return { problem: "has more than one entry", fix: "write each on its own, without white space" };
   }
   if (entry.length > MAX_CHARACTERS) {
-    return { problem: `has more than ${MAX_CHARACTERS} characters`, fix: "write an id, a public key or a name" };
+    return { problem: `has more than ${MAX_CHARACTERS} characters`, fix: forAny };
   }
-  if (TOKEN.test(entry)) return { problem: "is a whole token", fix: "write its id (jti)" };
-  return HEX.test(entry) && entry.length > LONGEST_HEX_ID ? hexFault(entry) : null;
+  if (TOKEN.test(entry)) return { problem: "is a whole token", fix: forToken };
+  const isAlmostKey = ALMOST_PUBLIC_KEY.test(entry) && !PUBLIC_KEY.test(entry);
+  return isAlmostKey ? { problem: `is hex of ${entry.length} characters`, fix: forKey } : null;
 }
 
-/** What keeps a text from being the name of an identity. */
-export function identityFault(entry: string): EntryFault | null {
-  if (!entry.includes("=")) return tokenFault(entry);
+function keyFault(entry: string): EntryFault | null {
+  if (!PUBLIC_KEY.test(entry)) return null;
+  return { problem: "is a public key", fix: "put it in trust.deny.publicKeys" };
+}
+
+function callerFault(entry: string): EntryFault | null {
+  if (!entry.includes("=")) return null;
   return { problem: "is a caller, not an identity", fix: 'write what stands after "="' };
-}
-
-function hexFault({ length }: string): EntryFault {
-  if (length === 64) return { problem: "is a public key", fix: "put it in trust.deny.publicKeys" };
-  return { problem: `is hex of ${length} characters`, fix: "a public key has 64: write all of it" };
 }
 
 function entriesOf(text: string): readonly { readonly line: number; readonly entry: string }[] {

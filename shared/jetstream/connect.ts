@@ -104,9 +104,9 @@ function keepSubscribed(connection: Connection): void {
   const renewal = new Renewal(connection);
   const events = {
     onDisconnect: () => {},
-    onReconnect: () => renewal.reconnected(),
+    onReconnect: () => renewal.askNow(),
     onError: (_text: string, denial: Denial | null) => {
-      if (denial?.operation === "subscription") renewal.refused(denial);
+      if (denial?.operation === "subscription") renewal.askLater(denial);
     },
   };
   void watchConnection(connection, events, Date.now);

@@ -1,8 +1,19 @@
 import { LogSample } from "../telemetry/log-sample.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { Denial } from "./connect.ts";
+import { errorKind } from "./connection-health.ts";
 
 const SAME_EVERY_MS = 60_000;
+
+/** Subjects can be as many as messages, and each would be a line: beyond so many all errors are one kind. */
+const MOST_KINDS = 20;
+const OTHERS = "others";
+
+/** Of a connection, since it was there last. */
+interface Reported {
+  readonly kinds: Set<string>;
+  readonly sample: LogSample;
+}
 
 /**
  * What becomes of a process's connections, in its log. A server that takes a connection back only with other credentials
@@ -12,8 +23,8 @@ const SAME_EVERY_MS = 60_000;
 export class ConnectionLog {
   readonly #log: Logger;
   readonly #now: () => number;
-  /** By connection, since it was there last. */
-  readonly #samples = new Map<string, LogSample>();
+  /** By connection. */
+  readonly #reported = new Map<string, Reported>();
 
   /** `now` is a monotonic clock in milliseconds. */
   constructor(log: Logger, now: () => number) {
@@ -27,15 +38,17 @@ export class ConnectionLog {
   }
 
   reconnected(connection: string, downMs: number): void {
-    this.#samples.delete(connection);
+    this.#reported.delete(connection);
     this.#log.info({ connection, downMs }, "reconnected");
   }
 
   failed(connection: string, text: string, denial: Denial | null): void {
-    const sample = this.#samples.get(connection) ?? new LogSample(SAME_EVERY_MS);
-    this.#samples.set(connection, sample);
-    // Acks have a subject each: by its text every refused one would be the first of its kind.
-    const suppressed = sample.take(denial?.operation ?? text, this.#now());
+    const reported = this.#reported.get(connection) ?? { kinds: new Set(), sample: new LogSample(SAME_EVERY_MS) };
+    this.#reported.set(connection, reported);
+    const { kinds, sample } = reported;
+    const kind = errorKind(text, denial);
+    if (kinds.size < MOST_KINDS) kinds.add(kind);
+    const suppressed = sample.take(kinds.has(kind) ? kind : OTHERS, this.#now());
     if (suppressed !== null) this.#log.error({ connection, suppressed }, text);
   }
 

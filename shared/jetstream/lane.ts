@@ -59,6 +59,11 @@ interface Entry {
   firstPublishedAt: number;
   /** An earlier publish got no answer, so it may have been stored: "duplicate" then means our own first copy. */
   outcomeUnknown: boolean;
+  /** How many others had been stored when it last failed. */
+  storesAtFailure: number;
+  /** Failures that were this message's own, since others were stored meanwhile; from the first one on all of them are. */
+  ownFailures: number;
+  retryAt: number;
 }
 
 const NEVER = -1;
@@ -72,8 +77,12 @@ const ENTRY_OVERHEAD_BYTES = 1_024;
  * The way into one stream: a bounded buffer, a window of pipelined publishes and their PubAcks, and retries. Lanes share
  * nothing but the connection, so a stream that is full or away neither delays nor sheds for another.
  *
- * States: open (window full size) -> a failure -> suspended (nothing is sent until `#resumeAt`) -> probing (window of one)
- * -> a PubAck -> open. A disconnect suspends without a time limit.
+ * States: open (window full size) -> a failure -> suspended (nothing is sent until `#resumeAt`) -> probing (a small window,
+ * another queue's turn at each step) -> a PubAck -> open. Without a time limit suspend a disconnect, and a server that refuses
+ * the inbox: whatever is published unheard is stored, and once more beyond the duplicate window.
+ *
+ * A message that fails again although others were stored meanwhile (its subject is full, or may not be published to) fails
+ * for a reason of its own: it waits by itself, with its key behind it, and the lane goes on.
  */
 export class Lane {
   readonly connection: NatsConnection;
@@ -82,23 +91,32 @@ export class Lane {
   readonly #clock: LaneClock;
   readonly replies: ReplyInbox;
   readonly #ticker: NodeJS.Timeout;
-  /** A key that is ready, in flight or being retried -> the messages that wait behind it. */
-  readonly #keys = new Map<string, Entry[]>();
+  /** By key, in order: the first is ready, in flight, being retried or held back, the others wait behind it. */
+  readonly #lines = new Map<string, Entry[]>();
   readonly #ready = new Fifo<Entry>();
   /** Ready too, but theirs is the time that is left: they can come again. */
   readonly #patient = new Fifo<Entry>();
   readonly #retries = new Fifo<Entry>();
+  /** Those that fail by themselves, until they are to be retried. */
+  readonly #held = new Fifo<Entry>();
   #inFlight = 0;
+  /** Of those, the ones that were held back before. */
+  #heldInFlight = 0;
   #messages = 0;
   #bytes = 0;
   /** Of those, what cannot come again. */
   #urgentMessages = 0;
   #urgentBytes = 0;
+  /** None of them arrived earlier. */
+  #urgentSince = Number.POSITIVE_INFINITY;
+  #stores = 0;
+  /** Steps of backoff since something was stored; while there are any the lane probes. */
   #failures = 0;
+  /** How many are tried at once while it probes: more at each step, since each may be refused for a reason of its own. */
+  #probes = 1;
   /** Monotonic milliseconds of the first failure since something was stored. */
   #failingSince: number | null = null;
   #resumeAt = 0;
-  #probing = false;
   #connected = true;
   #closed = false;
   #onEmpty: (() => void) | null = null;
@@ -131,9 +149,9 @@ export class Lane {
     return this.#closed || this.#messages >= this.settings.maxMessages || this.#bytes >= this.settings.maxBytes;
   }
 
-  /** True while publishes fail or the connection is down. */
+  /** True while publishes fail, the connection is down or the server lets it hear no PubAck. */
   get suspended(): boolean {
-    return !this.#connected || this.#resumeAt > 0;
+    return !this.#connected || this.#resumeAt > 0 || this.replies.isDenied;
   }
 
   /** For how long nothing could be stored, milliseconds; 0 while all is well. */
@@ -149,15 +167,8 @@ export class Lane {
       return;
     }
     this.#count(message, 1);
-    const entry: Entry = { message, firstPublishedAt: NEVER, outcomeUnknown: false };
-    const behind = this.#keys.get(message.key);
-    if (behind !== undefined) {
-      behind.push(entry);
-      return;
-    }
-    this.#keys.set(message.key, []);
-    this.#queueOf(entry).push(entry);
-    this.#pump();
+    if (message.settled === null) this.#urgentSince = Math.min(this.#urgentSince, message.arrivedAt);
+    this.#lineUp(makeEntry(message));
   }
 
   /** The connection is gone: what was in flight is sent again after `reconnected`. */
@@ -195,9 +206,26 @@ export class Lane {
     return full ? "buffer_full" : null;
   }
 
-  /** Where an entry stands that may be published. */
-  #queueOf({ message }: Entry): Fifo<Entry> {
-    return message.settled === null ? this.#ready : this.#patient;
+  #lineUp(entry: Entry): void {
+    const { key } = entry.message;
+    const line = this.#lines.get(key);
+    if (line === undefined) {
+      const alone = [entry];
+      this.#lines.set(key, alone);
+      this.#makeReady(entry, alone);
+      this.#pump();
+      return;
+    }
+    const isFirstUrgent = isUrgent(entry) && !line.some(isUrgent);
+    line.push(entry);
+    if (!isFirstUrgent) return;
+    // It must not wait for the turn of what can come again.
+    for (const first of this.#patient.take((each) => each === line[0])) this.#ready.push(first);
+  }
+
+  #makeReady(first: Entry, line: readonly Entry[]): void {
+    const hurries = this.#urgentMessages > 0 && line.some(isUrgent);
+    (hurries ? this.#ready : this.#patient).push(first);
   }
 
   async #empty(deadlineMs: number): Promise<void> {
@@ -212,23 +240,39 @@ export class Lane {
   }
 
   #pump(): void {
-    while (!this.suspended && this.#inFlight < (this.#probing ? 1 : this.settings.inFlight)) {
-      const entry = this.#retries.shift() ?? this.#ready.shift() ?? this.#patient.shift();
+    while (!this.suspended && this.#inFlight < this.#window) {
+      const entry = this.#next();
       if (entry === undefined) return;
       this.#publish(entry);
     }
+  }
+
+  get #window(): number {
+    const { inFlight } = this.settings;
+    return this.#failures > 0 ? Math.min(this.#probes, inFlight) : inFlight;
+  }
+
+  /** Retries first; but a probe that failed says nothing about the others, and the next one is of another queue. */
+  #next(): Entry | undefined {
+    const [first, second, third] = [this.#retries, this.#ready, this.#patient];
+    const turn = this.#failures % 3;
+    if (turn === 0) return first.shift() ?? second.shift() ?? third.shift();
+    if (turn === 1) return second.shift() ?? third.shift() ?? first.shift();
+    return third.shift() ?? second.shift() ?? first.shift();
   }
 
   #publish(entry: Entry): void {
     const { message } = entry;
     if (entry.firstPublishedAt === NEVER) entry.firstPublishedAt = this.#clock.now();
     this.#inFlight += 1;
+    if (entry.ownFailures > 0) this.#heldInFlight += 1;
     const { stream } = this.settings;
     publishConfirmed(this, { ...message, stream }, (result) => this.#answered(entry, result));
   }
 
   #answered(entry: Entry, result: PubAckResult): void {
     this.#inFlight -= 1;
+    if (entry.ownFailures > 0) this.#heldInFlight -= 1;
     if (result.stored) this.#stored(entry, result.duplicate);
     else if (result.failure === "too_large") this.#shed(entry, "too_large_to_store");
     else this.#failed(entry, result.failure, result.detail);
@@ -236,9 +280,11 @@ export class Lane {
   }
 
   #stored(entry: Entry, duplicate: boolean): void {
+    this.#stores += 1;
     this.#failures = 0;
+    this.#probes = 1;
     this.#failingSince = null;
-    this.#probing = false;
+    this.#resumeAt = 0;
     // Inside the window the server recognises our own first copy; later nobody can tell.
     const late = this.#clock.now() - entry.firstPublishedAt > this.settings.duplicateWindowMs;
     this.#release(entry);
@@ -250,26 +296,54 @@ export class Lane {
 
   #failed(entry: Entry, failure: PublishFailure, detail: string): void {
     if (failure === "timeout") entry.outcomeUnknown = true;
-    // One message that is refused for a reason of its own must not be the only one that is ever tried.
-    (failure === "refused" ? this.#queueOf(entry) : this.#retries).push(entry);
-    if (!this.#connected) return;
-    this.#failingSince ??= this.#clock.now();
+    if (!this.#connected) {
+      this.#retries.push(entry);
+      return;
+    }
     this.#observer.retried(failure, detail);
+    const othersAreStored = entry.storesAtFailure !== NEVER && entry.storesAtFailure < this.#stores;
+    entry.storesAtFailure = this.#stores;
+    if (!othersAreStored) this.#failingSince ??= this.#clock.now();
+    if (othersAreStored || entry.ownFailures > 0) this.#holdBack(entry);
+    else this.#backOff(entry, failure);
+  }
+
+  #holdBack(entry: Entry): void {
+    entry.retryAt = this.#clock.now() + this.#jittered(backoffMs(entry.ownFailures));
+    entry.ownFailures += 1;
+    this.#held.push(entry);
+  }
+
+  /** At most a part of the window: each may be without an answer for as long as a PubAck may take. */
+  #retryHeld(now: number): void {
+    const places = Math.ceil(this.settings.inFlight / 4) - this.#heldInFlight;
+    const due = this.#held.take(({ retryAt }) => retryAt <= now);
+    for (const [index, entry] of due.entries()) (index < places ? this.#retries : this.#held).push(entry);
+  }
+
+  #backOff(entry: Entry, failure: PublishFailure): void {
+    this.#retries.push(entry);
     if (this.#resumeAt > 0) return; // the window's other publishes fail for the same reason: one step of backoff for all
-    const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** this.#failures);
-    this.#failures = Math.min(this.#failures + 1, 16);
-    this.#probing = true;
-    this.#resumeAt = this.#clock.now() + ceiling * (0.5 + this.#clock.random() / 2);
+    const ceiling = backoffMs(this.#failures);
+    this.#failures += 1;
+    // One of unknown outcome may be stored twice: no more of those than it takes.
+    this.#probes = failure === "timeout" ? 1 : this.#probes * 2;
+    this.#resumeAt = this.#clock.now() + this.#jittered(ceiling);
     setTimeout(() => this.#tick(), ceiling).unref();
   }
 
-  /** Takes the entry out of the buffer and lets the next of its key go. */
-  #release(entry: Entry): void {
-    const { key } = entry.message;
-    const next = this.#keys.get(key)?.shift();
-    if (next === undefined) this.#keys.delete(key);
-    else this.#queueOf(next).push(next);
-    this.#discount(entry.message);
+  #jittered(ceiling: number): number {
+    return ceiling * (0.5 + this.#clock.random() / 2);
+  }
+
+  /** Takes the first of its line out of the buffer and lets the next one go. */
+  #release({ message }: Entry): void {
+    const line = this.#lines.get(message.key) ?? [];
+    line.shift();
+    this.#discount(message);
+    const next = line[0];
+    if (next === undefined) this.#lines.delete(message.key);
+    else this.#makeReady(next, line);
   }
 
   /** `by`: 1 for one more, -1 for one less. */
@@ -289,13 +363,6 @@ export class Lane {
     this.#onEmpty?.();
   }
 
-  /** Takes out the next of its key, as many in a row as are wanted. */
-  #takeBehind(entry: Entry, isWanted: (entry: Entry) => boolean): readonly Entry[] {
-    const behind = this.#keys.get(entry.message.key) ?? [];
-    const first = behind.findIndex((each) => !isWanted(each));
-    return behind.splice(0, first === -1 ? behind.length : first);
-  }
-
   #shed(entry: Entry, reason: ShedReason): void {
     this.#release(entry);
     this.#observer.shed(entry.message, reason);
@@ -304,7 +371,7 @@ export class Lane {
   /** How many of them nobody will send again. */
   #shedAll(): number {
     let lost = 0;
-    for (const queue of [this.#retries, this.#ready, this.#patient]) {
+    for (const queue of [this.#held, this.#retries, this.#ready, this.#patient]) {
       for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
         if (entry.message.settled === null) lost += 1;
         this.#shed(entry, endOf(entry.message.settled));
@@ -315,26 +382,62 @@ export class Lane {
 
   #tick(): void {
     const now = this.#clock.now();
-    for (const queue of [this.#retries, this.#ready]) this.#shedExpired(queue, now);
+    this.#shedExpired(now - this.settings.maxAgeMs);
     if (this.#resumeAt > 0 && this.#resumeAt <= now) this.#resumeAt = 0;
+    if (!this.suspended) this.#retryHeld(now);
+    if (this.#messages > 0 && this.replies.isDenied) this.#failingSince ??= now;
     this.#pump();
   }
 
-  #shedExpired(queue: Fifo<Entry>, now: number): void {
-    const isOld = ({ message }: Entry) => now - message.arrivedAt > this.settings.maxAgeMs;
-    const oldest = queue.peek();
-    if (oldest === undefined || !isOld(oldest)) return;
-    // Not only from the head: an old one that can come again stays, and must not hide others behind it.
-    const isExpired = (entry: Entry) => entry.message.settled === null && isOld(entry);
-    for (const entry of queue.take(isExpired)) {
-      const behind = this.#takeBehind(entry, isExpired);
-      this.#shed(entry, "buffer_expired");
-      for (const { message } of behind) {
-        this.#discount(message);
-        this.#observer.shed(message, "buffer_expired");
-      }
+  /** Wherever it stands, behind what can come again as well; only what is in flight has to be answered first. */
+  #shedExpired(before: number): void {
+    if (this.#urgentSince >= before) return;
+    const isExpired = (entry: Entry) => isUrgent(entry) && entry.message.arrivedAt < before;
+    const firsts = [this.#held, this.#retries, this.#ready].flatMap((queue) => queue.take(isExpired));
+    const behind = [...this.#lines.values()].flatMap((line) => takeBehind(line, isExpired));
+    for (const entry of firsts) this.#shed(entry, "buffer_expired");
+    for (const { message } of behind) {
+      this.#discount(message);
+      this.#observer.shed(message, "buffer_expired");
     }
+    this.#urgentSince = this.#oldestUrgent();
   }
+
+  #oldestUrgent(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const line of this.#lines.values()) {
+      for (const entry of line) if (isUrgent(entry)) oldest = Math.min(oldest, entry.message.arrivedAt);
+    }
+    return oldest;
+  }
+}
+
+function makeEntry(message: LaneMessage): Entry {
+  return {
+    message,
+    firstPublishedAt: NEVER,
+    outcomeUnknown: false,
+    storesAtFailure: NEVER,
+    ownFailures: 0,
+    retryAt: 0,
+  };
+}
+
+/** Nobody can send it again. */
+function isUrgent({ message }: Entry): boolean {
+  return message.settled === null;
+}
+
+/** Takes out those behind the first of a line that are wanted; the others keep their order. */
+function takeBehind(line: Entry[], isWanted: (entry: Entry) => boolean): readonly Entry[] {
+  if (line.length === 1) return [];
+  const behind = line.splice(1);
+  line.push(...behind.filter((entry) => !isWanted(entry)));
+  return behind.filter(isWanted);
+}
+
+function backoffMs(failures: number): number {
+  return Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** failures);
 }
 
 function sizeOf(body: Uint8Array): number {

@@ -32,6 +32,11 @@ export interface PullObserver {
   returned(delivery: Delivery): void;
 }
 
+interface Room {
+  readonly batch: number;
+  readonly bytes: number;
+}
+
 const EXPIRES_MS = 30_000;
 const HEARTBEAT_MS = 2_000;
 /** Two heartbeats may be missed before the pulls are given up (the rule of ADR-37). */
@@ -41,6 +46,7 @@ const TICK_MS = 250;
 const FAILURE_DELAY_MIN_MS = 100;
 const FAILURE_DELAY_MAX_MS = 5_000;
 const NS_PER_MS = 1_000_000;
+const LARGE_ONE: Room = { batch: 1, bytes: Number.POSITIVE_INFINITY };
 /** The connection's own report names the subject. */
 const DENIED = "the server does not let the connection listen for messages; asking again once it does";
 
@@ -72,9 +78,11 @@ export class Pull {
   #unfitBytes = 0;
   #closing: Promise<void> | null = null;
   /** Set while paused: resolves once the server knows that nothing is asked for. */
-  #pausing: Promise<void> | null = null;
+  #pausing: Promise<unknown> | null = null;
   /** What was asked last: a resume that is still on its way is overtaken by a pause. */
   #isToPause = false;
+  /** The server fell silent: the inbox is being changed. */
+  #isChangingInbox = false;
 
   /** `now` is a monotonic clock in milliseconds. Starts pulling at once. */
   constructor(connection: NatsConnection, settings: PullSettings, observer: PullObserver, now: () => number) {
@@ -169,10 +177,15 @@ export class Pull {
     await (this.#pausing ?? this.#endSubscription());
   }
 
-  async #endSubscription(): Promise<void> {
-    if (this.#connection.isClosed()) return;
+  /** False: the connection was lost, and `reconnected` asks again. */
+  async #endSubscription(): Promise<boolean> {
+    if (this.#connection.isClosed()) return false;
     await this.#subscription.drain().catch(() => {}); // the callback stays until the server has seen the UNSUB
-    if (!this.#connection.isClosed()) await this.#connection.flush().catch(() => {}); // closed meanwhile: nothing to flush
+    if (this.#connection.isClosed()) return false;
+    return this.#connection.flush().then(
+      () => true,
+      () => false,
+    );
   }
 
   #receive(message: Msg): void {
@@ -228,32 +241,45 @@ export class Pull {
   }
 
   #silent(): void {
-    this.#ledger.forgetAll();
     this.#heardAt = this.#now();
-    if (this.#subscription.isDenied) this.#backOff(DENIED);
-    else if (this.#settings.noWait) void this.#askIfAlive();
-    else this.#report("the server sent neither messages nor heartbeats; asking again");
+    if (this.#subscription.isDenied) {
+      this.#ledger.forgetAll();
+      this.#backOff(DENIED);
+      return;
+    }
+    if (this.#isChangingInbox) return;
+    if (!this.#settings.noWait) this.#report("the server sent neither messages nor heartbeats; asking again");
+    void this.#changeInbox();
   }
 
   /**
+   * A server that is only slow has the pulls still: asked again at each silence it would bring several times what there is
+   * room for. It drops them with the inbox, and until it has, what they bring is taken.
+   *
    * A `noWait` pull whose consumer has its maximum of deliveries in flight gets no answer at all: over, if the server
    * answers otherwise. One that is frozen has not said that there is nothing.
    */
-  async #askIfAlive(): Promise<void> {
-    try {
-      await this.#connection.flush();
-    } catch {
-      return; // the connection was lost: `reconnected` asks again
+  async #changeInbox(): Promise<void> {
+    const silent = this.#subscription;
+    this.#isChangingInbox = true;
+    const isAlive = await this.#endSubscription();
+    this.#isChangingInbox = false;
+    if (this.#closing !== null || this.#pausing !== null) return;
+    const isOver = this.#settings.noWait && isAlive && this.#ledger.owed > 0;
+    if (this.#subscription === silent) {
+      this.#ledger.forgetAll();
+      this.#subscription = this.#listen();
     }
-    if (this.#closing === null && this.#ledger.owed === 0) this.#observer.exhausted(this.#brought === 0);
+    if (isOver) this.#observer.exhausted(this.#brought === 0);
+    else this.#ask();
   }
 
   /** Asks for what there is room for, in batches: a request per released message would double the traffic. */
   #ask(): void {
-    if (this.#closing !== null || this.#pausing !== null) return;
+    if (this.#closing !== null || this.#pausing !== null || this.#isChangingInbox) return;
     if (!this.#connected || this.#connection.isClosed() || this.#subscription.isDenied) return;
-    const batch = this.#room();
-    if (batch === 0) return;
+    const room = this.#room();
+    if (room === null) return;
     const now = this.#now();
     if (now < this.#resumeAt) return;
     this.#resumeAt = 0;
@@ -261,32 +287,24 @@ export class Pull {
     this.#brought = 0;
     this.#pulls += 1;
     const token = this.#pulls.toString(36);
-    const bytes = this.#isTooLarge ? Number.POSITIVE_INFINITY : this.#roomBytes;
+    const { batch, bytes } = room;
     this.#unfitBytes = 0;
     this.#ledger.asked(token, { batch, bytes, goneAt: now + EXPIRES_MS + SILENCE_MS });
     const request = { batch, ...maxBytes(bytes), ...waiting(this.#settings) };
     this.#connection.publish(this.#api, JSON.stringify(request), { reply: this.#inbox + token });
   }
 
-  /** How many messages to ask for now. */
-  #room(): number {
+  /** What to ask for now, or null. */
+  #room(): Room | null {
     const { prefetch, noWait, roomBytes } = this.#settings;
     const isAlone = noWait || roomBytes !== undefined;
-    if (isAlone && this.#ledger.owed > 0) return 0;
+    if (isAlone && this.#ledger.owed > 0) return null;
     const most = prefetch();
-    const room = most - this.#held - this.#ledger.owed;
-    if (room < Math.max(1, most / 8)) return 0;
-    if (this.#isTooLarge) return this.#held > 0 ? 0 : 1;
-    return room;
-  }
-
-  /** The next message does not fit now either. */
-  get #isTooLarge(): boolean {
-    return this.#roomBytes <= this.#unfitBytes;
-  }
-
-  get #roomBytes(): number {
-    return this.#settings.roomBytes?.() ?? Number.POSITIVE_INFINITY;
+    const batch = most - this.#held - this.#ledger.owed;
+    if (batch < Math.max(1, most / 8)) return null;
+    const bytes = roomBytes?.() ?? Number.POSITIVE_INFINITY;
+    if (bytes > this.#unfitBytes) return { batch, bytes };
+    return this.#held > 0 ? null : LARGE_ONE; // the next message does not fit now either
   }
 }
 

@@ -31,17 +31,27 @@ export class Renewal {
     renewals.set(connection, this);
   }
 
-  refused({ subject, queue }: Denial): void {
-    // 2.9 takes a queue subscription back without naming the queue, and the client then does not know which it is.
-    const isUnnamed = queue === undefined;
-    for (const each of standingOn(this.#connection)) if (isUnnamed && each.subject === subject) each.refused();
+  /** For what the server has just refused. */
+  askLater({ subject, queue }: Denial): void {
+    if (queue === undefined) this.#forgetUnnamed(subject);
+    if (this.#refused.has(subject)) return; // such as by an answer to what was asked here
     this.#refused.add(subject);
-    if (this.#timer === null) this.#schedule();
+    // A refusal of a moment must not be felt for as long as the turn of an old one is away.
+    this.#tries = 0;
+    this.#schedule();
   }
 
-  reconnected(): void {
+  /** For when the connection is back. */
+  askNow(): void {
     this.#tries = 0;
     void this.#askAll();
+  }
+
+  /** 2.9 takes a queue subscription back without naming the queue, and the client then does not know which it is. */
+  #forgetUnnamed(subject: string): void {
+    const same = standingOn(this.#connection).filter((each) => each.subject === subject);
+    if (same.some((each) => each.queue === undefined)) return; // it is that one, which the client has found
+    for (const each of same) each.forget();
   }
 
   async #askAll(): Promise<void> {
@@ -75,8 +85,11 @@ export class Renewal {
     this.#timer = null;
     if (this.#refused.size === 0) this.#tries = 0;
     if (this.#refused.size === 0 || this.#connection.isClosed()) return;
-    this.#timer = setTimeout(() => void this.#askAll(), Math.min(MOST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#tries));
+    const delayMs = Math.min(MOST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#tries);
+    this.#timer = setTimeout(() => {
+      this.#tries += 1;
+      void this.#askAll();
+    }, delayMs);
     this.#timer.unref();
-    this.#tries += 1;
   }
 }

@@ -19,6 +19,7 @@ const FIRST_SLOTS = 1_024;
  * the reply comes is copied by the collector.
  */
 export class ReplyInbox {
+  readonly #connection: NatsConnection;
   readonly #prefix: string;
   readonly #subscription: StandingSubscription;
   #ring: (OnReply | null)[] = new Array<OnReply | null>(FIRST_SLOTS).fill(null);
@@ -30,9 +31,13 @@ export class ReplyInbox {
   readonly #sweeper: NodeJS.Timeout;
   #next = 0;
   #awaited = 0;
+  /** It was refused, and the server has not shown since that it is no longer. */
+  #isDeaf = false;
+  #isAsking = false;
 
   /** `now` is a monotonic clock in milliseconds; one timeout for all keeps the pending map in order of expiry. */
   constructor(connection: NatsConnection, timeoutMs: number, now: () => number) {
+    this.#connection = connection;
     this.#timeoutMs = timeoutMs;
     this.#now = now;
     const subject = inboxWildcard(connection);
@@ -59,6 +64,12 @@ export class ReplyInbox {
     this.#take(Number.parseInt(replySubject.slice(this.#prefix.length), 36));
   }
 
+  /** The server refuses it: no reply would come. What is asked for again counts as refused until the server has taken it. */
+  get isDenied(): boolean {
+    this.#isDeaf ||= this.#subscription.isDenied;
+    return this.#isDeaf;
+  }
+
   /** Replies still awaited. */
   get pending(): number {
     return this.#awaited;
@@ -82,11 +93,25 @@ export class ReplyInbox {
   }
 
   #sweep(): void {
+    if (this.isDenied && !this.#subscription.isDenied) void this.#listenAgain();
     const now = this.#now();
     for (; this.#oldest < this.#next; this.#oldest++) {
       const slot = this.#slot(this.#oldest);
       if (this.#ring[slot] !== null && (this.#dueAt[slot] ?? 0) > now) return;
       this.#take(this.#oldest)?.(null);
+    }
+  }
+
+  async #listenAgain(): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    try {
+      await this.#connection.flush(); // a refusal arrives before the answer to this
+      this.#isDeaf = this.#subscription.isDenied;
+    } catch {
+      // the connection was lost: asked at the next sweep
+    } finally {
+      this.#isAsking = false;
     }
   }
 

@@ -1,6 +1,6 @@
 import { CONSUMER_NOT_FOUND, unlessMissing } from "./api-error.ts";
 import type { Connection } from "./connect.ts";
-import { manage } from "./manager.ts";
+import type { Manager } from "./manager.ts";
 
 /** What stream and consumer say at one moment. */
 export interface SourceLook {
@@ -87,7 +87,7 @@ export class ExpiredCount {
     return this.#isKnown ? this.#counted + this.#most : null;
   }
 
-  /** Says what was made anew, once for each time. */
+  /** Says what was made anew, once for each time; the first consumer of a stream was not. */
   look({ stream, consumer }: SourceLook, repeated: Repeated): Remade | null {
     this.#isKnown = this.#takesAll(stream);
     const isNewStream = stream.madeAt !== this.#streamMadeAt;
@@ -97,11 +97,12 @@ export class ExpiredCount {
       return isNewStream ? "stream" : null;
     }
     const isNewConsumer = consumer.madeAt !== this.#consumerMadeAt;
+    const isFirst = this.#consumerMadeAt === null;
     if (isNewConsumer) this.#beginConsumer(stream, consumer, repeated);
     this.#goneAt = null;
     this.#count(stream, consumer, repeated);
     if (isNewStream) return "stream";
-    return isNewConsumer ? "consumer" : null;
+    return isNewConsumer && !isFirst ? "consumer" : null;
   }
 
   #beginStream(stream: StreamLook): void {
@@ -141,12 +142,38 @@ function beginningOf({ startsAt }: StreamLook, repeated: number): Mark {
   return { passedUpTo: startsAt - 1, firstHandOvers: -repeated };
 }
 
-/** Rejects when the server does not answer, or has no such stream. */
-export async function lookAtSource(connection: Connection, stream: string, durable: string): Promise<SourceLook> {
-  const jsm = await manage(connection);
+/** The calls that a look needs. */
+export interface Lookout {
+  readonly streams: Pick<Manager["streams"], "info">;
+  readonly consumers: Pick<Manager["consumers"], "info">;
+}
+
+interface Looked {
+  readonly stream: string;
+  readonly durable: string;
+}
+
+/** Made once: the client asks whether there is JetStream each time that it is not told to. */
+export function lookoutOf(connection: Connection): Promise<Lookout> {
+  return connection.jetstreamManager({ checkAPI: false });
+}
+
+/** `before`: the last look, null when there was none. Rejects when the server does not answer, or has no such stream. */
+export async function lookAtSource(lookout: Lookout, at: Looked, before: SourceLook | null): Promise<SourceLook> {
+  const look = await lookOnce(lookout, at);
+  return isTorn(look, before) ? lookOnce(lookout, at) : look;
+}
+
+/** A consumer that is new may be of a stream that was made anew after it was asked about. */
+function isTorn({ stream, consumer }: SourceLook, before: SourceLook | null): boolean {
+  if (before === null || consumer === null) return false;
+  return stream.madeAt === before.stream.madeAt && consumer.madeAt !== before.consumer?.madeAt;
+}
+
+async function lookOnce({ streams, consumers }: Lookout, { stream, durable }: Looked): Promise<SourceLook> {
   // The stream first: what is handed over between the two answers must not look as if it were gone.
-  const { created, config, state } = await jsm.streams.info(stream);
-  const consumer = await unlessMissing(CONSUMER_NOT_FOUND, () => jsm.consumers.info(stream, durable));
+  const { created, config, state } = await streams.info(stream);
+  const consumer = await unlessMissing(CONSUMER_NOT_FOUND, () => consumers.info(stream, durable));
   return {
     stream: {
       madeAt: created,

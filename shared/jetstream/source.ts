@@ -1,8 +1,9 @@
-import { ACK, type AckChannel, type Acknowledged, nak, PendingAck } from "./acknowledge.ts";
+import type { AckChannel } from "./acknowledge.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Settle } from "./lane.ts";
 import { Leases } from "./leases.ts";
 import { Pull } from "./pull.ts";
+import { type HandOver, SourceAcks } from "./source-acks.ts";
 
 export interface SourceSettings {
   readonly stream: string;
@@ -19,6 +20,8 @@ export interface SourceObserver {
   isBlocked(): boolean;
   /** A pull failed; it is asked again, for ever. */
   trouble(detail: string): void;
+  /** Looks at stream and consumer. True: there is one, and if it is not the one of the look before, `disown` was called. */
+  look(): Promise<boolean>;
 }
 
 export interface SourceCounters {
@@ -32,7 +35,7 @@ export interface SourceCounters {
 
 interface Held {
   /** The latest hand-over: its lease counts, and its ack is the one the server waits for. */
-  delivery: Delivery;
+  handOver: HandOver;
   readonly bytes: number;
   /** Stored elsewhere; its ack is on the way. */
   isStored: boolean;
@@ -42,7 +45,6 @@ interface Held {
 
 /** Soon enough that an outage is not prolonged, late enough that what cannot be stored now is no busy loop. */
 const RETURN_DELAY_MS = 1_000;
-const MOST_ACKS = 5;
 const ANSWER_WITHIN_MS = 1_000;
 /** Of the bytes: less room is not asked for, or the server would be asked again and again for what does not fit. */
 const LEAST_ROOM = 1 / 8;
@@ -61,11 +63,10 @@ export class Source {
   /** Stored, and no ack of it was confirmed: sequence -> the source's timestamp. */
   readonly #unconfirmed = new Map<number, number>();
   readonly #leases: Leases;
+  readonly #acks: SourceAcks;
   readonly #pull: Pull;
   #bytes = 0;
-  #acking = 0;
   #closing = false;
-  #onAcked: (() => void) | null = null;
 
   /** Starts at once; the consumer must exist. */
   constructor(channel: AckChannel, settings: SourceSettings, observer: SourceObserver) {
@@ -73,6 +74,7 @@ export class Source {
     this.#settings = settings;
     this.#observer = observer;
     this.#leases = new Leases(channel, { renewed: () => {}, lost: () => {} });
+    this.#acks = new SourceAcks(channel, () => observer.look());
     const { stream, durable } = settings;
     this.#pull = new Pull(
       channel.connection,
@@ -99,12 +101,23 @@ export class Source {
     return this.#pull.trouble;
   }
 
+  /**
+   * Stream or consumer were deleted and made again: what is in hand is stored still, but nothing is said about it any more.
+   * Where the new one has it too it comes again, and is recognised.
+   */
+  disown(): void {
+    this.#acks.disown();
+    for (const { handOver } of this.#held.values()) this.#leases.release(handOver.delivery);
+  }
+
   disconnected(): void {
+    this.#acks.disconnected();
     this.#pull.disconnected();
   }
 
   reconnected(): void {
-    this.#channel.replies.abandon(); // never answered: acks are sent again now, not when they time out
+    this.#acks.reconnected();
+    this.#channel.replies.abandon(); // never answered: acks are sent again once it was looked, not when they time out
     this.#pull.reconnected();
   }
 
@@ -118,7 +131,8 @@ export class Source {
   /** Gives back what is not settled, after `withdraw`, and waits a moment for the confirmation of acks. */
   async close(): Promise<void> {
     for (const held of [...this.#held.values()]) this.#settle(held, false);
-    if (this.#acking > 0 && !this.#channel.connection.isClosed()) await this.#acked();
+    await this.#acks.idle();
+    this.#acks.close();
     this.#leases.close();
     if (this.#channel.connection.isClosed()) return;
     this.#channel.replies.close();
@@ -138,19 +152,10 @@ export class Source {
       .catch(() => {});
   }
 
-  #acked(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ANSWER_WITHIN_MS);
-      this.#onAcked = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
   #prefetch(): number {
     const { inFlight, maxBytes } = this.#settings;
-    return this.#observer.isBlocked() || this.#roomBytes < maxBytes * LEAST_ROOM ? 0 : inFlight;
+    if (this.#acks.isLooking || this.#observer.isBlocked()) return 0;
+    return this.#roomBytes < maxBytes * LEAST_ROOM ? 0 : inFlight;
   }
 
   get #roomBytes(): number {
@@ -166,7 +171,13 @@ export class Source {
       this.#pull.release(); // one message, however often it was handed over
       return;
     }
-    const held: Held = { delivery, bytes: delivery.size, isStored: false, isSettled: false };
+    if (this.#held.has(delivery.streamSequence)) this.disown(); // another message has this number: another stream
+    const held: Held = {
+      handOver: this.#acks.handOver(delivery),
+      bytes: delivery.size,
+      isStored: false,
+      isSettled: false,
+    };
     this.#bytes += held.bytes;
     this.#held.set(delivery.streamSequence, held);
     this.#leases.hold(delivery);
@@ -180,24 +191,22 @@ export class Source {
   #isKnown(delivery: Delivery): boolean {
     const { streamSequence: sequence, timestampMs } = delivery;
     const held = this.#held.get(sequence);
-    if (held?.delivery.timestampMs === timestampMs) {
-      if (held.isStored) this.#acknowledge(delivery);
-      else this.#replace(held, delivery);
-      return true;
-    }
-    if (this.#unconfirmed.get(sequence) !== timestampMs) return false;
-    this.#acknowledge(delivery);
+    const isHeld = held?.handOver.delivery.timestampMs === timestampMs;
+    if (isHeld && !held.isStored) this.#replace(held, delivery);
+    else if (isHeld || this.#unconfirmed.get(sequence) === timestampMs)
+      this.#acknowledge(this.#acks.handOver(delivery));
+    else return false;
     return true;
   }
 
   #replace(held: Held, delivery: Delivery): void {
-    this.#leases.release(held.delivery);
-    held.delivery = delivery;
+    this.#leases.release(held.handOver.delivery);
+    held.handOver = this.#acks.handOver(delivery);
     this.#leases.hold(delivery);
   }
 
   #settle(held: Held, kept: boolean): void {
-    const { delivery } = held;
+    const { delivery } = held.handOver;
     if (held.isSettled) return; // given back when the source was closed
     held.isSettled = true;
     this.#bytes -= held.bytes;
@@ -206,27 +215,25 @@ export class Source {
     if (this.#held.get(delivery.streamSequence) === held) {
       if (kept) {
         held.isStored = true;
-        this.#acknowledge(delivery);
+        this.#acknowledge(held.handOver);
       } else {
         this.#held.delete(delivery.streamSequence);
-        this.#giveBack(delivery);
+        this.counters.returned += 1;
+        this.#acks.giveBack(held.handOver, this.#closing ? 0 : RETURN_DELAY_MS);
       }
     }
     this.#pull.release();
   }
 
-  #acknowledge(delivery: Delivery): void {
-    const { ackSubject: subject, leaseFromMs, streamSequence, timestampMs } = delivery;
-    const onEnd = (end: Acknowledged): void => {
-      this.#acking -= 1;
+  #acknowledge(handOver: HandOver): void {
+    const { streamSequence, timestampMs } = handOver.delivery;
+    this.#acks.acknowledge(handOver, (confirmed) => {
       const held = this.#held.get(streamSequence);
-      if (held?.isStored === true && held.delivery.timestampMs === timestampMs) this.#held.delete(streamSequence);
-      if (end === "confirmed") this.#unconfirmed.delete(streamSequence);
+      if (held?.isStored === true && held.handOver.delivery.timestampMs === timestampMs)
+        this.#held.delete(streamSequence);
+      if (confirmed) this.#unconfirmed.delete(streamSequence);
       else this.#remember(streamSequence, timestampMs);
-      if (this.#acking === 0) this.#onAcked?.();
-    };
-    this.#acking += 1;
-    new PendingAck(this.#channel, { subject, verb: ACK, leaseFromMs, most: MOST_ACKS, onEnd });
+    });
   }
 
   /** Bounded: what another process is given again is never asked about here. */
@@ -237,12 +244,5 @@ export class Source {
       this.#unconfirmed.delete(oldest);
       return;
     }
-  }
-
-  /** Nothing is said about a message whose lease is over: it may be in other hands. */
-  #giveBack(delivery: Delivery): void {
-    this.counters.returned += 1;
-    if (delivery.isLost || this.#channel.connection.isClosed()) return;
-    this.#channel.connection.publish(delivery.ackSubject, nak(this.#closing ? 0 : RETURN_DELAY_MS));
   }
 }

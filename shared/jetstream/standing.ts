@@ -18,15 +18,19 @@ export function standingOn(connection: NatsConnection): readonly StandingSubscri
  */
 export class StandingSubscription {
   readonly subject: string;
+  readonly queue: string | undefined;
   readonly #connection: NatsConnection;
   readonly #wanted: Wanted;
   readonly #onMessage: (message: Msg) => void;
   #subscription: Subscription | null = null;
+  /** Asked for again, and the server has not answered yet. */
+  #unanswered: Subscription | null = null;
   #ended = false;
 
   /** Asks at once. Messages are handed over as the socket delivers them: whoever receives must not block. */
   constructor(connection: NatsConnection, wanted: Wanted, onMessage: (message: Msg) => void) {
     this.subject = wanted.subject;
+    this.queue = wanted.queue;
     this.#connection = connection;
     this.#wanted = wanted;
     this.#onMessage = onMessage;
@@ -34,13 +38,13 @@ export class StandingSubscription {
     standing.set(connection, (standing.get(connection) ?? new Set()).add(this));
   }
 
-  /** The server refused it when it was last asked. */
+  /** The server refused it when it last answered. */
   get isDenied(): boolean {
-    return this.#subscription === null;
+    return this.#subscription === null || this.#subscription === this.#unanswered;
   }
 
-  /** The server refuses it, and the client may not have noticed. */
-  refused(): void {
+  /** For what the server refuses where the client has not noticed. */
+  forget(): void {
     this.#subscription?.unsubscribe();
     this.#subscription = null;
   }
@@ -48,8 +52,13 @@ export class StandingSubscription {
   /** Asks again for what was refused; resolves to whether the server has it now. */
   async renew(): Promise<boolean> {
     if (this.#ended) return false;
-    this.#subscription ??= this.#subscribe();
+    if (this.#subscription === null) {
+      this.#subscription = this.#subscribe();
+      this.#unanswered = this.#subscription;
+    }
+    const asked = this.#subscription;
     await this.#connection.flush(); // a refusal arrives before the answer to this
+    if (this.#unanswered === asked) this.#unanswered = null;
     return !this.isDenied;
   }
 

@@ -74,7 +74,7 @@ test("the tarball holds what runs and its documentation, no tests and no sources
     names.filter((name) => /^(test(?!\/fixtures\/captures\/)|scripts|bench|shared|functions)\//.test(name)),
     [],
   );
-  for (const needed of ["bin/choria-bridge.js", "dist/functions/cli/main.js", "LICENSE", "CHANGELOG.md"]) {
+  for (const needed of ["bin/choria-bridge.js", "dist/functions/cli/main.js", "dist/THIRD-PARTY-LICENSES", "LICENSE"]) {
     assert.ok(names.includes(needed), needed);
   }
   t.diagnostic(`${names.length} files`);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import ts from "typescript";
@@ -37,19 +37,21 @@ test("the packed package carries types that know what a handler is given", async
     env: { ...process.env, npm_command: "pack" },
   });
   await mkdir(join(folder, "user"));
-  const problemsIn = async (name: string, source: string) => {
-    const file = join(folder, "user", name);
-    await writeFile(file, source);
-    return problems(file, folder);
-  };
+  const sources = { "right.ts": SOURCE, "wrong.ts": SOURCE.replaceAll("facts.os", "facts.kernel") };
+  for (const [name, source] of Object.entries(sources)) await writeFile(join(folder, "user", name), source);
 
-  assert.deepEqual(await problemsIn("right.ts", SOURCE), []);
-  const wrong = await problemsIn("wrong.ts", SOURCE.replaceAll("facts.os", "facts.kernel"));
-  assert.match(wrong.join("\n"), /Property 'kernel' does not exist/);
+  const found = problems(
+    Object.keys(sources).map((name) => join(folder, "user", name)),
+    folder,
+  );
+
+  assert.ok(found.length > 0, "nothing is wrong");
+  for (const problem of found) assert.match(problem, /^wrong\.ts: .*Property 'kernel' does not exist/s);
 });
 
-function problems(file: string, folder: string): string[] {
-  const program = ts.createProgram([file], {
+/** Of each, with the name of its file. */
+function problems(files: readonly string[], folder: string): string[] {
+  const program = ts.createProgram([...files], {
     strict: true,
     noEmit: true,
     skipLibCheck: true,
@@ -63,5 +65,7 @@ function problems(file: string, folder: string): string[] {
       "choria-bridge/testing": [join(folder, "functions/consumer/testing/testing.d.ts")],
     },
   });
-  return ts.getPreEmitDiagnostics(program).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, " "));
+  return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => {
+    return `${basename(file?.fileName ?? "")}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`;
+  });
 }

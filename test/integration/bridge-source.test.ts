@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { after, type TestContext, test } from "node:test";
-import type { NatsConnection } from "nats";
+import type { JetStreamManager, NatsConnection } from "nats";
 import { pino } from "pino";
 import { sourceConsumers } from "../../shared/config/resolve.ts";
+import { ExpiredCount, lookAtSource } from "../../shared/jetstream/source-watch.ts";
 import { ensureConsumer } from "../../shared/jetstream/topology.ts";
 import { TopologyError, TopologyRefusedError } from "../../shared/jetstream/topology-error.ts";
 import { bridgeConfig, REGISTRATION_SUBJECT, startTestBridge } from "../support/bridge.ts";
@@ -417,7 +418,7 @@ test("what came and went while there was no consumer is counted once there is on
 });
 
 test("a stream that is made anew is said to be so, with what was waiting in it, and what it lets go of is counted", async (t) => {
-  const { storage, fleet, jsm, client, start, logged } = await setup(t);
+  const { storage, fleet, jsm, storageJsm, client, start, logged } = await setup(t);
   const service = await start(sourceIngest({ inFlight: 8 }));
   await storage.server.kill("SIGKILL");
   await publish(client, fleet, 20);
@@ -425,15 +426,174 @@ test("a stream that is made anew is said to be so, with what was waiting in it, 
 
   await jsm.streams.delete(SOURCE.stream);
   await addSource(jsm, { max_msgs: 5 });
-  await publish(client, fleet, 9);
+  for (let seq = 1; seq <= 9; seq += 1) {
+    await client
+      .jetstream()
+      .publish(REGISTRATION_SUBJECT, await fleet.registration(seq, { payload: `{"anew":${seq}}` }));
+  }
   await addSourceConsumer(jsm, { inFlight: 8 });
   await storage.server.restart();
 
   const { msg, waiting } = await eventually(() => logged.find(({ msg }) => /made again/.test(msg)) ?? assert.fail());
   assert.match(msg, /^the stream was deleted and made again/);
   assert.equal(waiting, 12);
+  await eventually(async () => assert.deepEqual(await storedAnew(storageJsm), [5, 6, 7, 8, 9]));
   await eventually(async () => assert.equal((await sourceConsumer(jsm)).ack_floor.stream_seq, 9));
   await eventually(() => assert.equal(sourceCounters(service).source.expired, 4));
+});
+
+/** The numbers in the payloads `{"anew":n}` that JOBS has. */
+async function storedAnew(storageJsm: JetStreamManager): Promise<readonly number[]> {
+  const { last_seq } = (await storageJsm.streams.info("JOBS")).state;
+  const numbers: number[] = [];
+  for (let seq = 1; seq <= last_seq; seq += 1) {
+    const stored = Buffer.from((await storageJsm.streams.getMessage("JOBS", { seq })).data).toString();
+    const { anew } = JSON.parse(JSON.parse(stored).data);
+    if (anew !== undefined) numbers.push(anew);
+  }
+  return numbers;
+}
+
+/** A bridge has 8 messages in hand when their stream is made again, and another process takes the 8 of the new one. */
+async function makeAnewUnderHand(
+  t: TestContext,
+  { source = {}, isCut = false }: { readonly source?: Record<string, unknown>; readonly isCut?: boolean } = {},
+) {
+  const { broker, storage, fleet, jsm, client, sections, start, logged } = await setup(t);
+  const proxy = await FaultyProxy.start(t, broker.server.port);
+  const service = await start({
+    ...sourceIngest({ inFlight: 8, ...source }, { connection: "cut" }),
+    connections: { ...sections.connections, cut: { servers: [proxy.url] } },
+  });
+  await storage.server.kill("SIGKILL");
+  await publish(client, fleet, 8);
+  await eventually(() => assert.equal(sourceCounters(service).source.held, 8));
+  const heldAt = performance.now();
+  if (isCut) proxy.cut();
+  if (isCut) await eventually(() => assert.match(service.bridge.readiness().reasons.join(), / cut is down/));
+
+  await jsm.streams.delete(SOURCE.stream);
+  await addSource(jsm);
+  await addSourceConsumer(jsm, { inFlight: 8 });
+  await publish(client, fleet, 8);
+  const taken = await (await client.jetstream().consumers.get(SOURCE.stream, SOURCE.durable)).fetch({
+    max_messages: 8,
+  });
+  for await (const { seq } of taken) if (seq === 8) break;
+
+  const said: string[] = [];
+  client.subscribe(`$JS.ACK.${SOURCE.stream}.>`, { callback: (_error, message) => void said.push(message.string()) });
+  await client.flush();
+  const isNoticed = () =>
+    eventually(() =>
+      assert.ok(
+        logged.some(({ msg }) => /^the stream was deleted and made/.test(msg)),
+        "not noticed yet",
+      ),
+    );
+  const isStored = async () => {
+    await eventually(() => assert.ok(performance.now() - heldAt > 1_100, "so soon no look is needed"));
+    await storage.server.restart();
+    await eventually(() => assert.equal(sourceCounters(service).stream.stored, 8));
+  };
+  return { service, jsm, proxy, said, isNoticed, isStored };
+}
+
+for (const { when, isLate } of [
+  { when: "before the bridge has noticed", isLate: false },
+  { when: "once the bridge has noticed", isLate: true },
+]) {
+  test(`what was taken of a stream that was made anew, and is stored ${when}, acknowledges nothing of the new one`, async (t) => {
+    const { service, jsm, said, isNoticed, isStored } = await makeAnewUnderHand(t);
+    if (isLate) await isNoticed();
+
+    await isStored();
+
+    await eventually(() => assert.equal(sourceCounters(service).source.held, 0));
+    assert.deepEqual(said, []);
+    const { num_ack_pending, ack_floor } = await sourceConsumer(jsm);
+    assert.deepEqual([num_ack_pending, ack_floor.stream_seq], [8, 0]);
+  });
+}
+
+test("what was stored while the link was cut acknowledges nothing of a stream that was made anew meanwhile", async (t) => {
+  const { service, jsm, proxy, said, isStored, isNoticed } = await makeAnewUnderHand(t, { isCut: true });
+  await isStored();
+
+  proxy.mend();
+
+  await isNoticed();
+  await eventually(() => assert.equal(sourceCounters(service).source.held, 0));
+  assert.deepEqual(said, []);
+  assert.equal((await sourceConsumer(jsm)).num_ack_pending, 8);
+});
+
+test("what was taken of a stream that was made anew is neither renewed nor given back to the new one", async (t) => {
+  const { service, said, isNoticed } = await makeAnewUnderHand(t, { source: { ackWait: "3s" } });
+  await isNoticed();
+  said.length = 0;
+
+  const noticedAt = performance.now();
+  await eventually(() => assert.ok(performance.now() - noticedAt > 1_500, "no renewal was due yet"));
+  await service.stop(1_000);
+
+  assert.deepEqual(said, []);
+  assert.equal(sourceCounters(service).source.returned, 8);
+});
+
+test("messages that a consumer made anew hands over again while they are in hand are stored and acknowledged once", async (t) => {
+  const { storage, fleet, jsm, client, start, logged } = await setup(t);
+  const service = await start();
+  await storage.server.kill("SIGKILL");
+  await publish(client, fleet, 8);
+  await eventually(() => assert.equal(sourceCounters(service).source.held, 8));
+
+  await jsm.consumers.delete(SOURCE.stream, SOURCE.durable);
+  await addSourceConsumer(jsm, { ackWaitMs: 2_000 });
+  await eventually(() => assert.match(logged.at(-1)?.msg ?? "", /^the consumer was deleted and made again/));
+  await eventually(() => assert.ok(sourceCounters(service).source.redelivered >= 8, "not all came again yet"));
+  await storage.server.restart();
+
+  await eventually(async () => assert.equal((await sourceConsumer(jsm)).ack_floor.stream_seq, 8));
+  const { stream, ingest } = sourceCounters(service);
+  assert.deepEqual([stream.stored, stream.duplicate, ingest.received], [8, 0, 8]);
+});
+
+test("a look at a source costs two requests, and none that asks whether there is JetStream", async (t) => {
+  const { client, start } = await setup(t);
+  await start();
+  const asked: string[] = [];
+  client.subscribe("$JS.API.>", { callback: (_error, { subject }) => void asked.push(subject) });
+  await client.flush();
+
+  await eventually(() =>
+    assert.ok(asked.includes(`$JS.API.CONSUMER.INFO.${SOURCE.stream}.${SOURCE.durable}`), "no look yet"),
+  );
+
+  assert.ok(!asked.includes("$JS.API.INFO"), asked.join());
+});
+
+test("a stream that is made anew while it is looked at is said to be a new stream, not a new consumer", async (t) => {
+  const { jsm, start } = await setup(t);
+  await start();
+  const before = await lookAtSource(jsm, SOURCE, null);
+  const remake = async () => {
+    await jsm.streams.delete(SOURCE.stream);
+    await addSource(jsm);
+    await addSourceConsumer(jsm);
+  };
+  let looks = 0;
+  const info = async (name: string) => {
+    const seen = await jsm.streams.info(name);
+    looks += 1;
+    if (looks === 1) await remake();
+    return seen;
+  };
+
+  const look = await lookAtSource({ streams: { info }, consumers: jsm.consumers }, SOURCE, before);
+
+  const said = new ExpiredCount(before, () => true).look(look, { before: 0, after: 0 });
+  assert.equal(said, "stream");
 });
 
 test("where the source holds other subjects too, nobody can tell what it let go of, and no number is given", async (t) => {

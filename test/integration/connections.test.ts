@@ -24,7 +24,7 @@ interface Held {
   close(): Promise<void>;
 }
 
-/** Each kind of process with a connection of its own, one that listens for replies where it has any to wait for. */
+/** Each kind of process with a connection of its own, one that listens for replies. */
 const HOLDERS: Readonly<Record<string, (surroundings: Surroundings) => Promise<Held>>> = {
   bridge: async ({ connect, log, now }) => {
     const denials = new Denials(parseValue(makeConfigValue()));
@@ -39,8 +39,9 @@ const HOLDERS: Readonly<Record<string, (surroundings: Surroundings) => Promise<H
     return connections;
   },
   dispatcher: async (surroundings) => {
-    const connections = new DispatcherConnections(surroundings);
-    await connections.get("main");
+    const connections = new DispatcherConnections({ ...surroundings, config: parseValue(makeConfigValue()) });
+    const connection = await connections.get("main");
+    await assert.rejects(connection.request("nobody"));
     return connections;
   },
 };
@@ -67,7 +68,7 @@ function authorization(password: string, denied: string): string {
   return `authorization: { users: [{ user: u, password: ${password}${permissions} }], timeout: 10 }`;
 }
 
-for (const holder of ["bridge", "worker"]) {
+for (const holder of Object.keys(HOLDERS)) {
   test(`a ${holder} that may not hear replies has a problem that names them, until it may`, async (t) => {
     const { nats, health, errors, lines } = await setup(t, holder);
 

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { DiscardPolicy, type JetStreamManager, type NatsConnection, RetentionPolicy, type StreamConfig } from "nats";
+import { openConnection, watchConnection } from "../../shared/jetstream/connect.ts";
 import { Lane, type LaneMessage, type LaneSettings, type ShedReason } from "../../shared/jetstream/lane.ts";
 import type { PublishFailure } from "../../shared/jetstream/puback.ts";
+import { standingOn } from "../../shared/jetstream/standing.ts";
 import { eventually } from "../support/eventually.ts";
 import { startNats } from "../support/nats.ts";
+import { startReloadable } from "../support/permissions.ts";
 
 /** Tells the lane what happens to its connection, as the bridge does. */
 async function tell(lane: Lane, connection: NatsConnection): Promise<void> {
@@ -35,8 +38,38 @@ const SETTINGS: LaneSettings = {
 async function setup(t: TestContext, settings: Partial<LaneSettings> = {}) {
   const nats = await startNats(t);
   const jsm = await nats.jsm();
-  const recorder: Recorder = { stored: [], duplicates: [], maybeDuplicates: [], shed: [], failures: [] };
   const connection = await nats.connect();
+  return { nats, jsm, connection, ...makeLane(t, connection, settings) };
+}
+
+/** The lane's user may not do what is denied; whoever does not log in may do everything. */
+function denying(permissions: string): string {
+  const denied = `{ user: u, password: p, permissions: { ${permissions} } }`;
+  return `authorization: { users: [${denied}, { user: other, password: p }] }, no_auth_user: other`;
+}
+
+const NO_REPLIES = denying('subscribe: { deny: "_INBOX.>" }');
+const EVERYTHING = denying('subscribe: { deny: "nothing" }');
+
+/** On a connection as the bridge opens it, which asks again for what it was refused. */
+async function setupDenied(t: TestContext, config: string, settings: Partial<LaneSettings> = {}) {
+  const nats = await startReloadable(t, config);
+  const jsm = await nats.jsm();
+  const credentials = { type: "userPassword", user: "u", password: "p" } as const;
+  const connection = await openConnection({ name: "main", servers: [nats.url], tls: null, credentials }, "test");
+  t.after(() => connection.close());
+  const made = makeLane(t, connection, settings);
+  const events = {
+    onDisconnect: () => made.lane.disconnected(),
+    onReconnect: () => made.lane.reconnected(),
+    onError: () => {},
+  };
+  void watchConnection(connection, events, Date.now);
+  return { nats, jsm, connection, ...made };
+}
+
+function makeLane(t: TestContext, connection: NatsConnection, settings: Partial<LaneSettings>) {
+  const recorder: Recorder = { stored: [], duplicates: [], maybeDuplicates: [], shed: [], failures: [] };
   const lane = new Lane(
     connection,
     { ...SETTINGS, ...settings },
@@ -51,7 +84,7 @@ async function setup(t: TestContext, settings: Partial<LaneSettings> = {}) {
     { now: () => performance.now(), random: () => 0.5 },
   );
   t.after(() => lane.close(0));
-  return { nats, jsm, connection, lane, recorder };
+  return { lane, recorder };
 }
 
 async function addStream(jsm: JetStreamManager, config: Partial<StreamConfig> = {}): Promise<void> {
@@ -78,9 +111,13 @@ function makeMessage(id: string, values: Partial<LaneMessage> = {}): LaneMessage
   };
 }
 
+/** It can come again. */
+const FROM_SOURCE: Partial<LaneMessage> = { settled: () => {} };
+
 /** Over `jsm`; after a restart of the server over a new one, since an old connection may not have noticed yet. */
 async function storedBodies(jsm: JetStreamManager): Promise<string[]> {
   const { state } = await jsm.streams.info("JOBS");
+  if (state.messages === 0) return [];
   const bodies: string[] = [];
   for (let seq = state.first_seq; seq <= state.last_seq; seq += 1) {
     bodies.push(Buffer.from((await jsm.streams.getMessage("JOBS", { seq })).data).toString());
@@ -151,19 +188,157 @@ test("beyond the buffer the newest are shed and counted", async (t) => {
 
 test("what can come again takes no room from what cannot, and is stored after it", async (t) => {
   const { jsm, lane, recorder } = await setup(t, { maxMessages: 3, inFlight: 1 });
-  const returning = ["s1", "s2", "s3", "s4", "s5"];
-  for (const id of returning) lane.offer(makeMessage(id, { settled: () => {} }));
+  lane.disconnected();
+  for (const id of ["s1", "s2", "s3", "s4", "s5"]) lane.offer(makeMessage(id, FROM_SOURCE));
   const wasFull = lane.isFull;
-  await eventually(() => assert.ok(recorder.failures.includes("no_stream"), "not yet"));
 
   for (const id of ["a", "b", "c", "d"]) lane.offer(makeMessage(id));
   await addStream(jsm);
+  lane.reconnected();
 
   await eventually(() => assert.equal(recorder.stored.length, 8));
   assert.deepEqual([wasFull, recorder.shed], [true, [["d", "buffer_full"]]]);
-  // The one that was under way already is tried again first.
-  assert.deepEqual(recorder.stored, ["s1", "a", "b", "c", "s2", "s3", "s4", "s5"]);
+  assert.deepEqual(recorder.stored, ["a", "b", "c", "s1", "s2", "s3", "s4", "s5"]);
   assert.deepEqual([lane.messages, lane.bytes], [0, 0]);
+});
+
+test("what cannot come again does not wait behind one of its key that can for the turn of that one", async (t) => {
+  const { jsm, lane, recorder } = await setup(t, { inFlight: 1 });
+  await addStream(jsm);
+  lane.disconnected();
+  lane.offer(makeMessage("s1", FROM_SOURCE));
+  lane.offer(makeMessage("s2", { ...FROM_SOURCE, key: "k" }));
+  lane.offer(makeMessage("s3", { ...FROM_SOURCE, key: "k" }));
+
+  lane.offer(makeMessage("a", { key: "k" }));
+  lane.reconnected();
+
+  await eventually(() => assert.deepEqual(recorder.stored, ["s2", "s3", "a", "s1"]));
+});
+
+for (const [where, isTried] of [
+  ["was not tried yet", false],
+  ["is being retried", true],
+] as const) {
+  test(`what cannot come again expires behind one of its key that can and ${where}, and makes room`, async (t) => {
+    const { lane, recorder } = await setup(t, { maxAgeMs: 300, maxMessages: 1 });
+    if (!isTried) lane.disconnected();
+    lane.offer(makeMessage("s", { ...FROM_SOURCE, key: "k" }));
+    if (isTried) await eventually(() => assert.ok(recorder.failures.length > 0, "not yet"));
+
+    lane.offer(makeMessage("a", { key: "k" }));
+
+    await eventually(() => assert.deepEqual(recorder.shed, [["a", "buffer_expired"]]));
+    lane.offer(makeMessage("b"));
+    assert.deepEqual([lane.messages, recorder.shed.length], [2, 1]);
+  });
+}
+
+const ONE_PER_SUBJECT: Partial<StreamConfig> = { max_msgs_per_subject: 1, discard_new_per_subject: true };
+
+/** Of a sender with a subject of its own. */
+function sent(sender: string, id: string, values: Partial<LaneMessage> = {}): LaneMessage {
+  return makeMessage(id, { ...values, subject: `jobs.${sender}`, key: sender });
+}
+
+for (const [origin, values] of [
+  ["that cannot come again", {}],
+  ["from a source", FROM_SOURCE],
+] as const) {
+  test(`a subject that is full holds up messages of its own sender only, in their order: those ${origin}`, async (t) => {
+    const { jsm, lane, recorder } = await setup(t);
+    await addStream(jsm, ONE_PER_SUBJECT);
+    for (const id of ["a1", "a2", "a3"]) lane.offer(sent("a", id, values));
+    await eventually(() => assert.ok(recorder.failures.length >= 2, "not yet"));
+
+    for (const sender of ["b", "c", "d"]) lane.offer(sent(sender, sender, values));
+    await eventually(() => assert.deepEqual(recorder.stored, ["a1", "b", "c", "d"]));
+    const before = recorder.failures.length;
+    await eventually(() => assert.ok(recorder.failures.length >= before + 2, "not yet"));
+    assert.deepEqual([lane.suspended, lane.messages], [false, 2]);
+
+    await jsm.streams.purge("JOBS", { filter: "jobs.a" });
+    await eventually(() => assert.deepEqual(recorder.stored.slice(4), ["a2"]));
+    await jsm.streams.purge("JOBS", { filter: "jobs.a" });
+    await eventually(() => assert.deepEqual(recorder.stored.slice(4), ["a2", "a3"]));
+    assert.deepEqual([recorder.shed, recorder.duplicates], [[], []]);
+  });
+}
+
+test("more subjects that are full than the window has places do not hold up the others", async (t) => {
+  const { jsm, lane, recorder } = await setup(t, { inFlight: 4 });
+  await addStream(jsm, ONE_PER_SUBJECT);
+  const full = Array.from({ length: 10 }, (_, i) => `full${i}`);
+  for (const sender of full) lane.offer(sent(sender, `${sender}.1`));
+  await eventually(() => assert.equal(recorder.stored.length, 10));
+  for (const sender of full) lane.offer(sent(sender, `${sender}.2`));
+
+  for (let n = 0; n < 200; n += 1) lane.offer(makeMessage(`m${n}`, { subject: `jobs.node${n}` }));
+
+  await eventually(() => assert.equal(recorder.stored.length, 210));
+  assert.equal(lane.messages, 10);
+});
+
+test("a subject that may not be published to holds up its own sender only", async (t) => {
+  const { jsm, lane, recorder } = await setupDenied(t, denying('publish: { deny: "jobs.a" }'), { ackTimeoutMs: 200 });
+  await addStream(jsm);
+  lane.offer(sent("a", "a1", FROM_SOURCE));
+  await eventually(() => assert.ok(recorder.failures.length >= 2, "not yet"));
+
+  for (const id of ["b1", "b2", "b3"]) lane.offer(sent("b", id, FROM_SOURCE));
+
+  await eventually(() => assert.deepEqual(recorder.stored, ["b1", "b2", "b3"]));
+});
+
+test("what fails for a reason of its own takes a quarter of the window, however much of it there is", async (t) => {
+  const { jsm, lane, recorder } = await setupDenied(t, denying('publish: { deny: "jobs.no.*" }'), {
+    ackTimeoutMs: 200,
+    inFlight: 8,
+  });
+  await addStream(jsm);
+  for (let n = 0; n < 6; n += 1) lane.offer(sent(`no.${n}`, `no${n}`, FROM_SOURCE));
+  await eventually(() => assert.ok(recorder.failures.length >= 6, "not yet"));
+  lane.offer(sent("b", "b")); // whatever fails from now on fails although this one is stored
+  await eventually(() => assert.ok(recorder.failures.length >= 13, "not yet"));
+
+  let most = 0;
+  await eventually(() => {
+    most = Math.max(most, lane.inFlight);
+    assert.ok(recorder.failures.length >= 24, "not yet");
+  });
+
+  assert.ok(most <= 2, `${most} in flight`);
+  assert.deepEqual(recorder.stored, ["b"]);
+});
+
+test("nothing is published while the server refuses the inbox for PubAcks, and everything once when it no longer does", async (t) => {
+  // The shortest window: whatever is sent again unheard is stored again.
+  const { nats, jsm, connection, lane, recorder } = await setupDenied(t, NO_REPLIES, { ackTimeoutMs: 100 });
+  await addStream(jsm, { duplicate_window: 100_000_000 });
+  await connection.flush(); // the refusal arrives before the answer to this
+
+  for (const id of ["a", "b"]) lane.offer(makeMessage(id));
+  await eventually(() => assert.ok(lane.failingForMs > 1_500, "not yet"));
+  assert.deepEqual(await storedBodies(jsm), []);
+  assert.equal(lane.suspended, true);
+  await nats.change(EVERYTHING);
+
+  await eventually(() => assert.deepEqual(recorder.stored, ["a", "b"]));
+  assert.deepEqual(await storedBodies(await nats.jsm()), ["a", "b"]);
+});
+
+test("nothing is published while the inbox is asked for again, until the server has it", async (t) => {
+  const { jsm, connection, lane } = await setupDenied(t, NO_REPLIES);
+  await addStream(jsm);
+  await connection.flush(); // the refusal arrives before the answer to this
+  assert.equal(lane.suspended, true);
+
+  const renewed = standingOn(connection).map((inbox) => inbox.renew());
+  lane.offer(makeMessage("a"));
+
+  assert.deepEqual(await Promise.all(renewed), [false]);
+  await connection.flush(); // what was published is stored before the answer to this
+  assert.deepEqual(await storedBodies(jsm), []);
 });
 
 test("a message that could not be stored in time is shed as expired", async (t) => {

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { headers } from "nats";
 import type { Delivery } from "../../shared/jetstream/delivery.ts";
 import { Pull, type PullSettings } from "../../shared/jetstream/pull.ts";
 import { eventually } from "../support/eventually.ts";
-import { startNats } from "../support/nats.ts";
+import { startNats, type TestNats } from "../support/nats.ts";
 import { makeQueue, type QueueOptions, type TestQueue } from "../support/queue.ts";
 
 type Setup = TestQueue & {
+  readonly server: TestNats["server"];
   pull(settings?: Partial<PullSettings>): {
     pull: Pull;
     deliveries: Delivery[];
@@ -23,6 +25,7 @@ async function setup(t: Parameters<typeof startNats>[0], options: QueueOptions =
   t.after(() => Promise.all(open.map((pull) => pull.close())));
   return {
     ...queue,
+    server: nats.server,
     pull(settings = {}) {
       const seen = { deliveries: [], troubles: [], exhausted: [], returned: [] } as Omit<
         ReturnType<Setup["pull"]>,
@@ -100,6 +103,15 @@ test("no more bytes come than there is room for, also when they fit to the last 
   await eventually(() => assert.equal(deliveries.length, 8));
 });
 
+test("the room for bytes is looked up once for a pull", async (t) => {
+  const { pull } = await setup(t);
+  let looks = 0;
+
+  pull({ roomBytes: () => 1_000 + looks++ });
+
+  assert.equal(looks, 1);
+});
+
 test("a message that is larger than the room comes by itself, once no other is held", async (t) => {
   const { put, pull, consumer } = await setup(t);
   for (const text of ["small", "x".repeat(5_000), "small"]) await put(text);
@@ -144,6 +156,24 @@ test("messages already on their way at close are given back, not lost until thei
   await eventually(() => assert.equal(second.deliveries.length, 10));
   assert.equal((await consumer()).num_ack_pending, 10);
   assert.equal(acks.filter((ack) => ack === "-NAK").length, first.returned.length);
+});
+
+test("a server that was silent for long and comes back brings no more than the prefetch allows", async (t) => {
+  const { pull, connection, consumer, messages, server } = await setup(t);
+  const { deliveries, troubles } = pull({ prefetch: () => 10 });
+  await connection.flush();
+  await server.kill("SIGSTOP");
+  await eventually(() => assert.match(troubles[0] ?? "", /neither messages nor heartbeats/));
+
+  for (let index = 0; index < 40; index++) connection.publish("jobs.a", `m${index}`);
+  await server.kill("SIGCONT");
+
+  await eventually(async () => {
+    const { num_waiting, num_ack_pending } = await consumer();
+    assert.deepEqual([await messages(), num_waiting], [40, 0]);
+    assert.ok(num_ack_pending >= 10, "nothing was asked for again");
+  });
+  assert.deepEqual([(await consumer()).num_ack_pending, deliveries.length], [10, 10]);
 });
 
 test("a no_wait pull on an empty consumer says so at once", async (t) => {
@@ -221,7 +251,6 @@ test("pulling goes on when the server was killed and came back", async (t) => {
 
 test("a stored message that looks like a status is delivered as the message it is", async (t) => {
   const { pull, connection } = await setup(t);
-  const { headers } = await import("nats");
   await connection.jetstream().publish("jobs.a", new Uint8Array(), { headers: headers(409, "Consumer Deleted") });
 
   const { deliveries, troubles } = pull();

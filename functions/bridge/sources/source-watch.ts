@@ -1,5 +1,12 @@
 import type { Connection } from "../../../shared/jetstream/connect.ts";
-import { ExpiredCount, lookAtSource, type Remade, type SourceLook } from "../../../shared/jetstream/source-watch.ts";
+import {
+  ExpiredCount,
+  type Lookout,
+  lookAtSource,
+  lookoutOf,
+  type Remade,
+  type SourceLook,
+} from "../../../shared/jetstream/source-watch.ts";
 import { subjectCovers } from "../../../shared/subjects/overlap.ts";
 
 interface Watched {
@@ -10,7 +17,7 @@ interface Watched {
 }
 
 interface FirstLook extends Watched {
-  readonly connection: Connection;
+  readonly lookout: Lookout;
   readonly look: SourceLook;
 }
 
@@ -32,7 +39,10 @@ export class SourceWatch {
   #pending: number | null;
   /** As `#pending`, but from the last look that found a consumer. */
   #waiting: number | null;
-  #looking = false;
+  #last: SourceLook;
+  /** One look at a time: they are counted in their order. */
+  #looks: Promise<unknown> = Promise.resolve();
+  #looking = 0;
 
   constructor(first: FirstLook, observer: SourceWatchObserver) {
     this.#first = first;
@@ -42,13 +52,17 @@ export class SourceWatch {
     this.#expired = new ExpiredCount(first.look, takesAll);
     this.#pending = first.look.consumer?.pending ?? null;
     this.#waiting = this.#pending;
-    this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS);
+    this.#last = first.look;
+    this.#timer = setInterval(() => {
+      if (this.#looking === 0) void this.look(); // a server that is slow is not asked twice
+    }, LOOK_EVERY_MS);
     this.#timer.unref();
   }
 
   /** The look before anything is taken. Rejects when the source cannot be asked. */
   static async look(connection: Connection, watched: Watched): Promise<FirstLook> {
-    return { ...watched, connection, look: await lookAtSource(connection, watched.stream, watched.durable) };
+    const lookout = await lookoutOf(connection);
+    return { ...watched, lookout, look: await lookAtSource(lookout, watched, null) };
   }
 
   get pending(): number | null {
@@ -63,15 +77,26 @@ export class SourceWatch {
     clearInterval(this.#timer);
   }
 
-  async #look(): Promise<void> {
-    if (this.#looking) return; // a server that is slow is not asked twice
-    this.#looking = true;
-    const { connection, stream, durable } = this.#first;
+  /** A look that is begun after the call. True when it found a consumer; what was made anew has been said by then. */
+  look(): Promise<boolean> {
+    this.#looking += 1;
+    const look = this.#looks
+      .then(() => this.#look())
+      .finally(() => {
+        this.#looking -= 1;
+      });
+    this.#looks = look;
+    return look;
+  }
+
+  async #look(): Promise<boolean> {
     const before = this.#observer.repeated();
-    const look = await lookAtSource(connection, stream, durable).catch(() => null);
+    const look = await lookAtSource(this.#first.lookout, this.#first, this.#last).catch(() => null);
     this.#pending = look?.consumer?.pending ?? null;
-    if (look !== null) this.#count(look, before);
-    this.#looking = false;
+    if (look === null) return false;
+    this.#last = look;
+    this.#count(look, before);
+    return look.consumer !== null;
   }
 
   #count(look: SourceLook, before: number): void {

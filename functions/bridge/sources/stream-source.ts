@@ -85,6 +85,7 @@ export class StreamSource {
       delivered: (delivery, settle) => this.#take(delivery, settle),
       isBlocked: () => this.#waiting.peek() !== undefined || this.#isFull(),
       trouble: (detail) => this.#trouble(detail),
+      look: () => this.#watch.look(),
     });
     this.#ticker = setInterval(() => this.#admit(), LOOK_FOR_ROOM_MS);
   }
@@ -192,8 +193,9 @@ export class StreamSource {
     };
   }
 
-  /** An audit line: what was waiting in a stream that was deleted is lost, and how much of it was handed over nobody can tell. */
+  /** With an audit line: what was waiting in a stream that was deleted is lost, and how much of it was handed over nobody can tell. */
   #remade(what: Remade, waiting: number | null): void {
+    this.#source.disown();
     const { ingest, stream, durable } = this.#settings;
     const text = `the ${what} was deleted and made again: what it let go of is counted anew from here`;
     this.#context.log.warn({ ingest, stream, durable, waiting }, text);

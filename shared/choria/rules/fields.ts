@@ -3,7 +3,7 @@ import { quoted, Refusal } from "../refusal.ts";
 import type { Inner } from "../wire/inner.ts";
 
 const MAX_NAME_CHARACTERS = 255;
-const MAX_CALLER_CHARACTERS = 1_024;
+export const MAX_CALLER_CHARACTERS = 1_024;
 const REQUEST_ID = /^[A-Za-z0-9_-]{1,128}$/;
 const V1_REQUEST_ID_CHARACTERS = 32;
 const NAME = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/;

@@ -1,6 +1,7 @@
 /**
- * Just enough DER (X.690) to walk a revocation list element by element. X.509 libraries make an object of every element,
- * and the one used for certificates refuses more than some thousands of them: a list of a large fleet has millions.
+ * Just enough DER (X.690) to walk certificates and revocation lists element by element. X.509 libraries make an object of
+ * every element, and the one used for certificates refuses more than some thousands of them: a list of a large fleet has
+ * millions.
  */
 
 export const TAG = {
@@ -44,6 +45,22 @@ export function* childrenOf(der: Buffer, { contentStart, end }: Element): Genera
     yield child;
     at = child.end;
   }
+}
+
+export interface CertificateParts {
+  /** Of the signed half, in their order (RFC 5280, 4.1), the version left out. */
+  readonly fields: readonly Element[];
+  readonly algorithm: Element | undefined;
+}
+
+/** Throws an Error for what is no certificate. */
+export function certificateParts(der: Buffer): CertificateParts {
+  const certificate = elementAt(der, 0, der.length);
+  const [signed, algorithm] = childrenOf(der, certificate);
+  if (certificate.tag !== TAG.sequence || signed?.tag !== TAG.sequence) throw new Error("is no certificate");
+  const fields = [...childrenOf(der, signed)];
+  if (fields[0]?.tag === TAG.context0) fields.shift(); // the version
+  return { fields, algorithm };
 }
 
 /** The element with its header. */

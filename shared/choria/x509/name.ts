@@ -1,5 +1,5 @@
 import type { X509Certificate } from "node:crypto";
-import { childrenOf, contentOf, type Element, elementAt, objectId, TAG } from "./der.ts";
+import { certificateParts, childrenOf, contentOf, type Element, objectId, TAG } from "./der.ts";
 
 /** How the string types of a name (RFC 5280, 4.1.2.4) hold their text. T61String is taken for Latin-1, as by OpenSSL. */
 const TEXTS: ReadonlyMap<number, (bytes: Buffer) => string> = new Map([
@@ -10,8 +10,6 @@ const TEXTS: ReadonlyMap<number, (bytes: Buffer) => string> = new Map([
   [0x16, (bytes: Buffer) => bytes.toString("latin1")],
   [0x1e, (bytes: Buffer) => new TextDecoder("utf-16be").decode(bytes)],
 ]);
-/** Where the subject stands in a certificate behind its version. */
-const SUBJECT_INDEX = 4;
 
 /**
  * A name in the form in which RFC 5280 (7.1) compares: string type, letter case, white space and the order within a set do not
@@ -25,13 +23,21 @@ export function canonicalName(der: Buffer, name: Element): string {
   return JSON.stringify(sets);
 }
 
+/** A CA's is asked for with each certificate that it has issued, once for each list. */
+const subjects = new WeakMap<X509Certificate, string | null>();
+
 /** The subject of a certificate; null when it cannot be read. */
-export function canonicalSubject({ raw }: X509Certificate): string | null {
+export function canonicalSubject(certificate: X509Certificate): string | null {
+  const known = subjects.get(certificate);
+  if (known !== undefined) return known;
+  const subject = readSubject(certificate);
+  subjects.set(certificate, subject);
+  return subject;
+}
+
+function readSubject({ raw }: X509Certificate): string | null {
   try {
-    const [signed] = childrenOf(raw, elementAt(raw, 0, raw.length));
-    const parts = signed === undefined ? [] : [...childrenOf(raw, signed)];
-    if (parts[0]?.tag === TAG.context0) parts.shift(); // the version
-    const subject = parts[SUBJECT_INDEX];
+    const [, , , , subject] = certificateParts(raw).fields;
     return subject === undefined ? null : canonicalName(raw, subject);
   } catch {
     return null;

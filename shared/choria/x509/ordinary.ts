@@ -1,7 +1,18 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import type { CertificateFacts } from "./certificate.ts";
-import { childrenOf, contentOf, type Element, elementAt, normalSerial, objectId, TAG, timeOf, wholeOf } from "./der.ts";
+import {
+  certificateParts,
+  childrenOf,
+  contentOf,
+  type Element,
+  elementAt,
+  normalSerial,
+  objectId,
+  TAG,
+  timeOf,
+  wholeOf,
+} from "./der.ts";
 import { SIGNATURE_ALGORITHMS } from "./signatures.ts";
 
 /**
@@ -36,10 +47,8 @@ export function ordinaryFacts(der: Buffer): CertificateFacts | null {
 }
 
 function readCertificate(der: Buffer): CertificateFacts {
-  const [signed, algorithm] = childrenOf(der, expect(elementAt(der, 0, der.length), TAG.sequence));
-  const parts = [...childrenOf(der, expect(signed, TAG.sequence))];
-  if (parts[0]?.tag === TAG.context0) parts.shift(); // the version
-  const [serial, , issuer, validity, subject, , ...optional] = parts;
+  const { fields, algorithm } = certificateParts(der);
+  const [serial, , issuer, validity, subject, , ...optional] = fields;
   const [notBefore, notAfter] = childrenOf(der, expect(validity, TAG.sequence));
   const issuerName = readName(der, expect(issuer, TAG.sequence));
   const subjectName = readName(der, expect(subject, TAG.sequence));

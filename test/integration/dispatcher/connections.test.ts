@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { pino } from "pino";
 import { DispatcherConnections } from "../../../functions/dispatcher/connections.ts";
 import { openNamed } from "../../../shared/jetstream/connect.ts";
+import { makeConfigValue, parseValue } from "../../support/config.ts";
 import { startNats } from "../../support/nats.ts";
 
 test("a connection that is asked for twice at a time is opened once, and anew after it could not be opened", async (t) => {
@@ -16,6 +17,7 @@ test("a connection that is asked for twice at a time is opened once, and anew af
       if (isAway) throw new Error("away");
       return openNamed({ main }, name, "test");
     },
+    config: parseValue(makeConfigValue()),
     log: pino({ level: "silent" }),
     now: () => performance.now(),
   });

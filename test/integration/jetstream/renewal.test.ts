@@ -9,10 +9,14 @@ import { eventually } from "../../support/eventually.ts";
 import { startReloadable } from "../../support/permissions.ts";
 import { makeQueue } from "../../support/queue.ts";
 
-/** Whoever does not log in may do everything; the user under test may not subscribe to what is denied. */
-function denying(subject: string): string {
-  const denied = `{ user: u, password: p, permissions: { subscribe: { deny: "${subject}" } } }`;
-  return `authorization: { users: [${denied}, { user: other, password: p }] }, no_auth_user: other`;
+/** Whoever does not log in may do everything; the user under test may subscribe as it says. */
+function permitting(subscribe: string): string {
+  const user = `{ user: u, password: p, permissions: { subscribe: ${subscribe} } }`;
+  return `authorization: { users: [${user}, { user: other, password: p }] }, no_auth_user: other`;
+}
+
+function denying(...subjects: readonly string[]): string {
+  return permitting(`{ deny: ${JSON.stringify(subjects)} }`);
 }
 
 const INBOXES = denying("_INBOX.>");
@@ -60,7 +64,7 @@ test("a reply inbox that was refused answers when the server allows it, without 
   await nats.reload(NOTHING);
 
   await eventually(async () => assert.equal(await isAnswered(), true));
-  assert.deepEqual(allowed, [ALL_INBOXES]);
+  await eventually(() => assert.deepEqual(allowed, [ALL_INBOXES])); // told once the server has answered, a moment later
   assert.deepEqual(reconnects, []);
 });
 
@@ -71,7 +75,7 @@ test("a reply inbox that was refused answers when the connection is back and may
   await nats.server.restart();
 
   await eventually(async () => assert.equal(await isAnswered(), true));
-  assert.deepEqual(allowed, [ALL_INBOXES]);
+  await eventually(() => assert.deepEqual(allowed, [ALL_INBOXES])); // told once the server has answered, a moment later
   assert.equal(reconnects.length, 1);
 });
 
@@ -83,10 +87,10 @@ test("what was refused is asked for at once when the connection is back, not whe
   await connection.flush();
   const [renewal, allowed] = [new Renewal(connection), [] as Denial[]];
   onAllowed(connection, (denial) => void allowed.push(denial));
-  renewal.refused(ALL_INBOXES);
+  renewal.askLater(ALL_INBOXES);
   await nats.reload(NOTHING);
 
-  renewal.reconnected();
+  renewal.askNow();
   for (let answers = 0; answers < 3; answers += 1) await connection.flush(); // its own question was answered before these
 
   assert.deepEqual(allowed, [ALL_INBOXES]);
@@ -103,6 +107,37 @@ test("what is refused later, by a server that takes permissions back, is had aga
   connection.publish("a");
 
   await eventually(() => assert.deepEqual(received, ["a"]));
+});
+
+test("what is refused for a moment does not wait for the turn of what has long been refused", async (t) => {
+  const { nats, connection, denied, allowed } = await setup(t, denying("long"));
+  await subscribeCore(connection, { subject: "long" }, () => {});
+  await subscribeCore(connection, { subject: "short" }, () => {});
+  const asked = () => nats.server.output.split("Subscription Violation").length - 1;
+  await eventually(() => assert.equal(asked(), 4), { timeoutMs: 20_000 }); // the next turn is 8 s away
+  const refusedAt = performance.now();
+
+  await nats.reload(denying("long", "short"));
+  await eventually(() => assert.ok(denied.some(({ subject }) => subject === "short")));
+  await nats.reload(denying("long"));
+
+  await eventually(() => assert.deepEqual(allowed, [{ operation: "subscription", subject: "short" }]));
+  const deafMs = performance.now() - refusedAt;
+  assert.ok(deafMs < 6_000, `${deafMs} ms`);
+});
+
+test("a refusal of a subscription without a queue leaves alone that of a queue, which the server allows", async (t) => {
+  const { connection, denied } = await setup(t, permitting('{ allow: ["a q", "_INBOX.>"] }'));
+  const received: string[] = [];
+  const queued = await subscribeCore(connection, { subject: "a", queue: "q" }, () => void received.push("queue"));
+  const plain = await subscribeCore(connection, { subject: "a" }, () => void received.push("plain"));
+
+  await eventually(() => assert.equal(denied[0]?.subject, "a"));
+  connection.publish("a");
+  await connection.flush();
+
+  assert.deepEqual([queued.isDenied, plain.isDenied], [false, true]);
+  assert.deepEqual(received, ["queue"]);
 });
 
 test("a request that was refused its inbox tells when the next one would be answered", async (t) => {

@@ -43,6 +43,17 @@ test("a subscription that is refused says so, and is had when the server allows 
   await eventually(() => assert.deepEqual(received, ["a"]));
 });
 
+test("a subscription that is asked for again counts as refused until the server has answered", async (t) => {
+  const { open } = await setup(t, "b");
+  const subscription = await open("a");
+
+  const renewed = subscription.renew();
+
+  assert.equal(subscription.isDenied, true);
+  assert.equal(await renewed, false);
+  assert.equal(subscription.isDenied, true);
+});
+
 test("a subscription that is refused only when the connection comes back says so, too", async (t) => {
   const { open, allow } = await setup(t, "a");
   const subscription = await open("a");

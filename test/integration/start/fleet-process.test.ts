@@ -17,6 +17,8 @@ test("the fleet runs as a child process and tells what it sent when it is stoppe
   connection.subscribe("fleet.broadcast.agent.registration", { callback: () => (received += 1) });
   await connection.flush();
 
+  process.execArgv.push("--import", "tsx"); // a child is given what its parent has, and this one runs from the sources
+  t.after(() => process.execArgv.splice(-2));
   const fleet = new FleetProcess({
     script: fileURLToPath(new URL("../../../functions/cli/main.ts", import.meta.url)),
     nodes: 10,

@@ -17,8 +17,11 @@ test("entries are told apart by their form; comments, blank lines and white spac
   });
 });
 
-test("ids in hex that are no keys are taken: a UUID, a SHA-1", () => {
-  assert.equal(denyListFault(`${"0a".repeat(16)}\n${"0a".repeat(20)}\n`), null);
+test("ids and names in hex that are no keys are taken: a UUID, a SHA-1, SHA-224, SHA-384 and SHA-512", () => {
+  const entries = [16, 20, 28, 48, 64].map((bytes) => "0a".repeat(bytes));
+  assert.equal(denyListFault(`${entries.join("\n")}\n`), null);
+  const { trust } = parseValue(trustOf({ tokens: entries, identities: entries }));
+  assert.deepEqual([trust.deny.tokens, trust.deny.identities], [entries, entries]);
 });
 
 test("a list of nobody says so in a comment", () => {
@@ -38,7 +41,8 @@ const faults: readonly [what: string, text: string, fault: RegExp][] = [
     /line 1 begins a PEM block: certificates of protocol v1 are revoked by trust\.v1\.crl/,
   ],
   ["a public key cut short", `${key.slice(1)}\n`, /line 1 is hex of 63 characters: a public key has 64/],
-  ["a public key with a seed", `# x\n${key}${key}\n`, /line 2 is hex of 128 characters/],
+  ["a public key with more behind it", `# x\n${key}abcdef0\n`, /line 2 is hex of 71 characters/],
+  ["a public key of which an end is lost", `${key.slice(7)}\n`, /line 1 is hex of 57 characters/],
   ["a whole token", `${vectorFile("keys/v2-client.jwt").trim()}\n`, /line 1 is a whole token: write its id/],
   ["a very long line", `${"a".repeat(2_000)}\n`, /more than 1024/],
 ];
@@ -115,6 +119,22 @@ const useless: readonly [what: string, value: object, path: string, problem: Reg
     /has no effect/,
   ],
 ];
+
+test("what to do about an entry is said for the list that it is in", () => {
+  const entries = [key.slice(1), "z".repeat(2_000), vectorFile("keys/v2-client.jwt").trim()];
+  const fixesOf = (deny: object) => problemsOf(() => parseValue(trustOf(deny))).map(({ fix }) => fix);
+
+  assert.deepEqual(fixesOf({ tokens: entries }), [
+    "a public key has 64, and belongs in trust.deny.publicKeys",
+    "write the id of a token (jti)",
+    "write its id (jti)",
+  ]);
+  assert.deepEqual(fixesOf({ identities: entries }), [
+    "write the name of an identity; a public key has 64, and belongs in trust.deny.publicKeys",
+    "write the name of an identity",
+    "write its id (jti) in trust.deny.tokens, or the name of its identity here",
+  ]);
+});
 
 for (const [what, value, path, problem] of useless) {
   test(`a setting that would do nothing is refused: ${what}`, () => {

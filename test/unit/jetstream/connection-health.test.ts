@@ -20,9 +20,9 @@ test("a connection is a problem while it is down", () => {
 test("an error counts for half a minute after it was last reported", () => {
   const { health, clock } = makeHealth();
 
-  health.failed("main", "refused");
+  health.failed("main", "refused", null);
   clock.now = 20_000;
-  health.failed("main", "refused");
+  health.failed("main", "refused", null);
   clock.now = 49_999;
   assert.deepEqual(health.problems, ["connection main: refused"]);
   clock.now = 50_000;
@@ -34,11 +34,32 @@ test("what kept a connection from coming back is no problem once it is back", ()
   const { health } = makeHealth();
 
   health.disconnected("main");
-  health.failed("main", "refused");
+  health.failed("main", "refused", null);
   assert.deepEqual(health.problems, ["connection main is down", "connection main: refused"]);
   health.reconnected("main");
 
   assert.deepEqual(health.problems, []);
+});
+
+test("errors of different kinds count beside each other; refused acks are one kind", () => {
+  const { health, clock } = makeHealth();
+  const refuse = (subject: string) => health.failed("main", `publish on ${subject}`, { operation: "publish", subject });
+
+  refuse("$JS.ACK.S.c.1.1.1.1.0");
+  refuse("$JS.ACK.S.c.1.2.2.1.0");
+  refuse("$KV.state.a");
+  health.failed("main", "expired", null);
+
+  assert.deepEqual(health.problems, [
+    "connection main: publish on $JS.ACK.S.c.1.2.2.1.0",
+    "connection main: publish on $KV.state.a",
+    "connection main: expired",
+  ]);
+  for (let node = 0; node < 1_000; node += 1) refuse(`out.${node}`);
+  assert.equal(health.problems.length, 50);
+  clock.now = 30_000;
+  refuse("out.1000");
+  assert.deepEqual(health.problems, ["connection main: publish on out.1000"]);
 });
 
 test("a refused subject stays a problem until it is allowed, a refused publish also until the next reconnect", () => {

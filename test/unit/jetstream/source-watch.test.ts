@@ -193,6 +193,17 @@ test("what was made anew is said once", () => {
   assert.deepEqual(said, [null, "consumer", null, "stream", null]);
 });
 
+test("the first consumer of a stream that was made anew was not made again", () => {
+  const count = new ExpiredCount(makeLook({}), takesAll);
+  const none = { before: 0, after: 0 };
+
+  const said = [makeLook({ made: "2nd", consumer: null }), makeLook({ made: "2nd", consumer: "2nd" })].map((look) =>
+    count.look(look, none),
+  );
+
+  assert.deepEqual(said, ["stream", null]);
+});
+
 test("hand-overs repeated while a look is under way never look as if messages were gone", () => {
   const count = new ExpiredCount(makeLook({}), takesAll);
 
