@@ -71,7 +71,7 @@ export class Handling {
   async handle(delivery: Delivery): Promise<void> {
     if (this.#isOver(delivery)) return;
     const mark = delivery.deliveryCount === 1 ? this.#settings.records.first(delivery) : await this.begin(delivery);
-    if (mark === null) return;
+    if (mark === null || this.#isTooLate({ delivery, mark })) return;
     const end = await this.run({ delivery, mark });
     this.conclude({ delivery, mark }, end);
   }
@@ -79,7 +79,7 @@ export class Handling {
   /** As `handle`, with one run for all of them; each is settled for itself. */
   async handleBatch(deliveries: readonly Delivery[]): Promise<void> {
     const begun = await Promise.all(deliveries.map((delivery) => this.#handled(delivery)));
-    const handled = begun.filter((one) => one !== null).filter(({ delivery }) => !delivery.isLost);
+    const handled = begun.filter((one) => one !== null).filter((one) => !this.#isTooLate(one));
     if (handled.length === 0) return;
     const inputs = handled.map(({ delivery, mark }) => ({ input: delivery, attempt: mark.attempt }));
     const run = new BatchRun(this.#settings, inputs);
@@ -102,6 +102,13 @@ export class Handling {
     return delivery.isLost;
   }
 
+  /** Looked at again right before the run: what else began in this turn may have taken its time, or the process stood still. */
+  #isTooLate({ delivery, mark }: Handled): boolean {
+    if (!this.#isOver(delivery)) return false;
+    takeBack(mark);
+    return true;
+  }
+
   /** What comes before the run of a message that was handed over before; null when there is to be none. */
   async begin(delivery: Delivery): Promise<RunMark | null> {
     const { records, job, onEvent } = this.#settings;
@@ -112,8 +119,7 @@ export class Handling {
         return null;
       });
     if (this.#isOver(delivery)) {
-      // Announced, and never begun: taken back, unless somebody else has seen it already.
-      if (begun?.type === "run") begun.mark.leave(false, () => true).catch(() => {});
+      if (begun?.type === "run") takeBack(begun.mark);
       return null;
     }
     if (begun === null) {
@@ -306,4 +312,9 @@ export class Handling {
 
 function neverDead(): Death {
   throw new RangeError("only a dead message is copied");
+}
+
+/** Announced, and never begun: taken back, unless somebody else has seen it already. */
+function takeBack(mark: RunMark): void {
+  mark.leave(false, () => true).catch(() => {});
 }
