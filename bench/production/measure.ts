@@ -6,7 +6,7 @@ import { type FleetMemory, fleetMemory } from "./fleet.ts";
 import { ensureFleetLoad } from "./fleet-load.ts";
 import { type Flood, flood } from "./flood.ts";
 import { type Outage, outage } from "./outage.ts";
-import { type Paced, paced } from "./paced.ts";
+import { type Paced, paced, WARM_UP_SECONDS } from "./paced.ts";
 import { BRIDGE, type Protocol } from "./scene.ts";
 
 export interface EntrySize {
@@ -84,7 +84,7 @@ export async function measureProduction(
   };
   const { url, binary } = place;
   const awaySize = { perSecond: OUTAGE_PER_SECOND, awayMs: size.awayMs };
-  const pacedLoad = (size.pacedSeconds + 1) * LATENCY_PER_SECOND;
+  const pacedLoad = (size.pacedSeconds + WARM_UP_SECONDS) * LATENCY_PER_SECOND;
   return {
     latency: await each("latency", async (protocol) => {
       const load = await loadOf(place, protocol, pacedLoad);

@@ -11,7 +11,7 @@ import {
   type ProductionSize,
 } from "../measure.ts";
 import { type Outage, outage } from "../outage.ts";
-import { type Paced, paced } from "../paced.ts";
+import { type Paced, paced, WARM_UP_SECONDS } from "../paced.ts";
 import { type Contender, countOutOfOrder, numbered, type Protocol, type Scene } from "../scene.ts";
 import { type AdapterReport, adapterContender } from "./process.ts";
 import type { ChoriaProgram } from "./program.ts";
@@ -78,7 +78,7 @@ async function measureProtocol(
   const { adapter, pacedSeconds, awayMs } = size;
   say(`adapter ${protocol}`);
   const most = await loadOf(place, protocol, adapter.floodMessages);
-  const steady = await loadOf(place, protocol, (pacedSeconds + 1) * LATENCY_PER_SECOND);
+  const steady = await loadOf(place, protocol, (pacedSeconds + WARM_UP_SECONDS) * LATENCY_PER_SECOND);
   const scene = { protocol, url, load: steady, contender };
   return {
     protocol,
