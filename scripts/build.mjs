@@ -27,7 +27,6 @@ const { build } = await import("esbuild").catch((error) => {
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const [target = "dist", ...named] = process.argv.slice(2);
-const folders = named.length === 0 ? ["functions", "shared"] : named;
 const bundles = named.length === 0;
 const { dependencies, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 // Packages of dozens or hundreds of small files, of which nobody shares objects with us by their classes.
@@ -40,7 +39,7 @@ const dist = join(root, target);
 const outdir = mkdtempSync(join(root, ".dist-"));
 chmodSync(outdir, 0o755);
 process.on("exit", () => rmSync(outdir, { recursive: true, force: true }));
-const files = folders.flatMap((folder) =>
+const files = named.flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true }).map((file) => join(root, folder, String(file))),
 );
 const sources = files.filter((file) => file.endsWith(".ts"));

@@ -1,6 +1,6 @@
 import { type Connection, type Denial, watchConnection } from "../../shared/jetstream/connect.ts";
-import { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
-import { ConnectionLog } from "../../shared/jetstream/connection-log.ts";
+import type { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
+import { ConnectionReports } from "../../shared/jetstream/connection-reports.ts";
 import type { LaneClock } from "../../shared/jetstream/lane.ts";
 import { onAllowed } from "../../shared/jetstream/renewal.ts";
 import type { StandingSubscription } from "../../shared/jetstream/standing.ts";
@@ -32,17 +32,19 @@ interface Context {
  * receiver, and that must not take the publishes and their PubAcks with it.
  */
 export class Connections {
-  readonly health: ConnectionHealth;
   readonly #context: Context;
-  readonly #log: ConnectionLog;
+  readonly #reports: ConnectionReports;
   readonly #open = new Map<string, Connection>();
   readonly #listeners = new Map<Connection, ConnectionListener[]>();
   readonly #subscriptions: StandingSubscription[] = [];
 
   constructor(context: Context) {
     this.#context = context;
-    this.health = new ConnectionHealth(context.clock.now);
-    this.#log = new ConnectionLog(context.log, context.clock.now);
+    this.#reports = new ConnectionReports(context.log, context.clock.now);
+  }
+
+  get health(): ConnectionHealth {
+    return this.#reports.health;
   }
 
   async get(name: string, role: Role): Promise<Connection> {
@@ -108,38 +110,31 @@ export class Connections {
         onDisconnect: () => {
           counters.disconnects += 1;
           counters.downSince ??= clock.now();
-          this.health.disconnected(key);
-          for (const listener of this.#listenersOn(connection)) listener.disconnected();
           const meaning = role === "ingest" ? "; what is published meanwhile is lost, its number unknown" : "";
-          this.#log.disconnected(key, meaning);
+          this.#reports.disconnected(key, meaning);
+          for (const listener of this.#listenersOn(connection)) listener.disconnected();
         },
         onReconnect: (downMs) => {
           counters.disconnectedMs += downMs;
           counters.downSince = null;
-          this.health.reconnected(key);
+          this.#reports.reconnected(key, downMs);
           for (const listener of this.#listenersOn(connection)) listener.reconnected();
-          this.#log.reconnected(key, downMs);
         },
         onError: (text, denial) => {
-          if (denial !== null) return this.#denied(key, name, denial);
-          this.health.failed(key, text, denial);
-          this.#log.failed(key, text, denial);
+          if (denial === null) this.#reports.failed(key, text, denial);
+          else this.#denied(key, name, denial);
         },
       },
       clock.now,
     );
-    onAllowed(connection, (allowed) => {
-      this.health.allowed(key, allowed);
-      this.#log.allowed(key, allowed);
-    });
+    onAllowed(connection, (allowed) => this.#reports.allowed(key, allowed));
   }
 
   /** It does not close the connection: without this the bridge would listen to silence, or store nothing. */
   #denied(key: string, name: string, denial: Denial): void {
     const { denials } = this.#context;
     const refused = denials.asConfigured(name, denial);
-    const text = denials.text(name, refused);
-    if (this.health.denied(key, refused, text)) this.#log.denied(key, text);
+    this.#reports.denied(key, refused, denials.text(name, refused));
   }
 }
 

@@ -1,7 +1,7 @@
 import { type Channel, closeChannel, makeChannel, REPLY_TIMEOUT_MS } from "../../shared/jetstream/channel.ts";
 import { type Connection, type Denial, watchConnection } from "../../shared/jetstream/connect.ts";
-import { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
-import { ConnectionLog } from "../../shared/jetstream/connection-log.ts";
+import type { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
+import { ConnectionReports } from "../../shared/jetstream/connection-reports.ts";
 import { onAllowed } from "../../shared/jetstream/renewal.ts";
 import type { Logger } from "../../shared/telemetry/logger.ts";
 
@@ -23,16 +23,18 @@ interface Context {
  * arrives is bounded by what was pulled, so the server never cuts it off as slow.
  */
 export class WorkerConnections {
-  readonly health: ConnectionHealth;
   readonly #context: Context;
-  readonly #log: ConnectionLog;
+  readonly #reports: ConnectionReports;
   readonly #open = new Map<string, Promise<Channel>>();
   readonly #listeners = new Map<Connection, Set<ConnectionListener>>();
 
   constructor(context: Context) {
     this.#context = context;
-    this.health = new ConnectionHealth(context.now);
-    this.#log = new ConnectionLog(context.log, context.now);
+    this.#reports = new ConnectionReports(context.log, context.now);
+  }
+
+  get health(): ConnectionHealth {
+    return this.#reports.health;
   }
 
   get(name: string): Promise<Channel> {
@@ -77,32 +79,21 @@ export class WorkerConnections {
     };
     const events = {
       onDisconnect: () => {
-        this.health.disconnected(name);
-        this.#log.disconnected(name);
+        this.#reports.disconnected(name);
         tell("disconnected");
       },
       onReconnect: (downMs: number) => {
-        this.health.reconnected(name);
+        this.#reports.reconnected(name, downMs);
         replies.abandon(); // what was asked of the old connection is never answered: acks are sent again now, not in 5 s
-        this.#log.reconnected(name, downMs);
         tell("reconnected");
       },
       onError: (text: string, denial: Denial | null) => {
-        if (denial?.operation === "subscription") return this.#denied(name, denial);
-        this.health.failed(name, text, denial);
-        this.#log.failed(name, text, denial);
+        if (denial?.operation === "subscription") this.#reports.denied(name, denial);
+        else this.#reports.failed(name, text, denial);
       },
     };
-    onAllowed(connection, (allowed) => {
-      this.health.allowed(name, allowed);
-      this.#log.allowed(name, allowed);
-    });
+    onAllowed(connection, (allowed) => this.#reports.allowed(name, allowed));
     await watchConnection(connection, events, now);
-  }
-
-  #denied(name: string, denial: Denial): void {
-    const text = `may not subscribe to "${denial.subject}"; allow it at the server`;
-    if (this.health.denied(name, denial, text)) this.#log.denied(name, text);
   }
 }
 

@@ -1,8 +1,8 @@
 import { jobQueueOf } from "../../shared/config/resolve.ts";
 import type { Config } from "../../shared/config/schema.ts";
 import { type Connection, type Denial, watchConnection } from "../../shared/jetstream/connect.ts";
-import { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
-import { ConnectionLog } from "../../shared/jetstream/connection-log.ts";
+import type { ConnectionHealth } from "../../shared/jetstream/connection-health.ts";
+import { ConnectionReports } from "../../shared/jetstream/connection-reports.ts";
 import { onAllowed } from "../../shared/jetstream/renewal.ts";
 import type { Logger } from "../../shared/telemetry/logger.ts";
 
@@ -16,16 +16,18 @@ interface Context {
 
 /** The dispatcher's connections, one per name in the configuration. */
 export class DispatcherConnections {
-  readonly health: ConnectionHealth;
   readonly #context: Context;
-  readonly #log: ConnectionLog;
+  readonly #reports: ConnectionReports;
   readonly #open = new Map<string, Promise<Connection>>();
   readonly #onReconnect = new Map<string, (() => void)[]>();
 
   constructor(context: Context) {
     this.#context = context;
-    this.health = new ConnectionHealth(context.now);
-    this.#log = new ConnectionLog(context.log, context.now);
+    this.#reports = new ConnectionReports(context.log, context.now);
+  }
+
+  get health(): ConnectionHealth {
+    return this.#reports.health;
   }
 
   /** One that could not be opened is opened anew when it is asked for again. */
@@ -61,36 +63,23 @@ export class DispatcherConnections {
   #watch(name: string, connection: Connection): void {
     const { now } = this.#context;
     const events = {
-      onDisconnect: () => {
-        this.health.disconnected(name);
-        this.#log.disconnected(name);
-      },
+      onDisconnect: () => this.#reports.disconnected(name),
       onReconnect: (downMs: number) => {
-        this.health.reconnected(name);
-        this.#log.reconnected(name, downMs);
+        this.#reports.reconnected(name, downMs);
         for (const act of this.#onReconnect.get(name) ?? []) act();
       },
       onError: (text: string, denial: Denial | null) => {
-        if (denial?.operation === "subscription") return this.#denied(name, denial);
-        this.health.failed(name, text, denial);
-        this.#log.failed(name, text, denial);
+        if (denial?.operation !== "subscription") this.#reports.failed(name, text, denial);
+        else if (!this.#wakes(name, denial)) this.#reports.denied(name, denial);
       },
     };
     void watchConnection(connection, events, now);
     onAllowed(connection, (allowed) => {
-      if (this.#wakes(name, allowed)) return;
-      this.health.allowed(name, allowed);
-      this.#log.allowed(name, allowed);
+      if (!this.#wakes(name, allowed)) this.#reports.allowed(name, allowed);
     });
   }
 
-  #denied(name: string, denial: Denial): void {
-    if (this.#wakes(name, denial)) return; // its job says so and goes on polling
-    const text = `may not subscribe to "${denial.subject}"; allow it at the server`;
-    if (this.health.denied(name, denial, text)) this.#log.denied(name, text);
-  }
-
-  /** Whether it is the subject of a job's messages, each of which wakes the dispatcher. */
+  /** Whether it is the subject of a job's messages, each of which wakes the dispatcher: refused it, the job says so and polls. */
   #wakes(name: string, { subject }: Denial): boolean {
     const { config } = this.#context;
     return Object.entries(config.jobs).some(
