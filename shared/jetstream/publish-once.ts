@@ -39,6 +39,15 @@ export function publishConfirmed(
     onResult({ stored: false, failure: "too_large", detail: `a subject has at most ${MOST_SUBJECT_BYTES} bytes` });
     return;
   }
+  if (channel.replies.isDenied) {
+    // It would be stored, nobody would hear of it, and the next try might come after the duplicate window.
+    onResult({
+      stored: false,
+      failure: "unavailable",
+      detail: "the server refuses the subscription that hears its answers",
+    });
+    return;
+  }
   const reply = channel.replies.expect((answer) => onResult(readPubAck(answer)));
   try {
     const headers = publicationHeaders(publication);

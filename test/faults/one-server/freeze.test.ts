@@ -27,7 +27,7 @@ for (const variant of VARIANTS) {
       await wait(THAWED_MS);
     }
     await Promise.all(enqueued);
-    const books = await verdict({ deaths: "none", leasesLost: true });
+    const books = await verdict({ deaths: "none", leasesLost: true, standstills: ROUNDS });
 
     reportRow(t, { fault: `SIGSTOP for 5 s, then SIGCONT, ${variant.name}`, times: ROUNDS, nats, books, started });
     assertBalanced(books);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { type Denial, openConnection, watchConnection } from "../../../shared/jetstream/connect.ts";
+import { publishOnce } from "../../../shared/jetstream/publish-once.ts";
 import { Pull, type PullSettings } from "../../../shared/jetstream/pull.ts";
 import { onAllowed, Renewal } from "../../../shared/jetstream/renewal.ts";
 import { ReplyInbox } from "../../../shared/jetstream/replies.ts";
@@ -77,6 +78,24 @@ test("a reply inbox that was refused answers when the connection is back and may
   await eventually(async () => assert.equal(await isAnswered(), true));
   await eventually(() => assert.deepEqual(allowed, [ALL_INBOXES])); // told once the server has answered, a moment later
   assert.equal(reconnects.length, 1);
+});
+
+test("what nobody would confirm is not published, whoever publishes", async (t) => {
+  const { nats, connection } = await setupReplies(t);
+  const manager = await (await nats.connect({})).jetstreamManager();
+  await manager.streams.add({ name: "S", subjects: ["s"] });
+  const replies = new ReplyInbox(connection, 500, () => performance.now());
+  t.after(() => replies.close());
+  await eventually(() => assert.ok(replies.isDenied));
+  const publication = { subject: "s", stream: "S", id: "1", headers: [], body: Buffer.from("x") };
+
+  const refused = await publishOnce({ connection, replies }, publication);
+  await connection.flush();
+
+  assert.equal(refused.stored || refused.failure, "unavailable");
+  assert.equal((await manager.streams.info("S")).state.messages, 0);
+  await nats.change(NOTHING);
+  await eventually(async () => assert.ok((await publishOnce({ connection, replies }, publication)).stored));
 });
 
 test("what was refused is asked for at once when the connection is back, not when its turn comes", async (t) => {

@@ -31,9 +31,9 @@ export interface ScenarioSettings {
   readonly replicas?: number;
 }
 
-/** See `Rules`; `ordered` is the variant's and `serverDeaths` 0 and `leasesLost` and `resurrects` false where they are not given. */
+/** See `Rules`; `ordered` is the variant's and `serverDeaths` and `standstills` 0 and `leasesLost` and `resurrects` false where they are not given. */
 type FaultRules = Pick<Rules, "deaths"> &
-  Partial<Pick<Rules, "ordered" | "serverDeaths" | "leasesLost" | "resurrects">>;
+  Partial<Pick<Rules, "ordered" | "serverDeaths" | "leasesLost" | "standstills" | "resurrects">>;
 
 /** Workers, the server's streams, and a ledger about them. */
 export interface Scenario {
@@ -85,7 +85,8 @@ export async function startScenario(t: TestContext, settings: ScenarioSettings):
   const judged = async (about: FaultRules): Promise<Verdict> => {
     const { attempts, crashes } = retry;
     return judge(await ledger.books(workers.exits.length), {
-      ...{ plan, attempts, crashes, ordered: variant.ordered, serverDeaths: 0, leasesLost: false, resurrects: false },
+      ...{ plan, attempts, crashes, ordered: variant.ordered, serverDeaths: 0, leasesLost: false },
+      ...{ standstills: 0, resurrects: false },
       ...about,
     });
   };

@@ -14,6 +14,7 @@ const RULES: Rules = {
   deaths: "none",
   serverDeaths: 0,
   leasesLost: false,
+  standstills: 0,
   resurrects: false,
 };
 
@@ -124,6 +125,14 @@ test("runs that died before they began are counted only as far as they were anno
   assert.deepEqual(faultsOf(marks(3), { deaths: "workers" }), NO_FAULTS);
   assert.equal(faultsOf(marks(2), { deaths: "workers" })["attempts overspent"], 1);
   assert.equal(faultsOf(marks(3), { deaths: "none" })["attempts overspent"], 1, "where nothing dies it is one at most");
+});
+
+test("a standstill excuses one run that began late, and no second", () => {
+  const once = withRun(makeRun(7, 2, { startedAt: 74 }));
+  const twice = { ...once, runs: [...once.runs, makeRun(14, 2, { startedAt: 144 })] };
+
+  assert.deepEqual(faultsOf(once, { standstills: 1 }), NO_FAULTS);
+  assert.equal(faultsOf(twice, { standstills: 1 })["stale runs"], 2);
 });
 
 test("order is judged only where it was asked for", () => {

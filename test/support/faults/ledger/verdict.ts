@@ -48,6 +48,11 @@ export interface Rules {
   readonly serverDeaths: number;
   /** Workers stand still or are cut off until leases are over: a first run that failed then cannot be noted. */
   readonly leasesLost: boolean;
+  /**
+   * How often a worker was stopped in the midst of its work. Each time one run may have been between its worker's last look at
+   * the lease and its own first line, where nothing can hold it back.
+   */
+  readonly standstills: number;
   /** The server may bring back what was settled when it is killed: such a message lives once more. nats-server 2.9 does. */
   readonly resurrects: boolean;
 }
@@ -82,6 +87,7 @@ const MOST_RUNS_TOLD = 12;
 /** Balances the books. */
 export function judge(books: Books, rules: Rules): Verdict {
   const byNumber = groupBy(books.runs, ({ number }) => number);
+  const late = stale(byNumber);
   const findings: Readonly<Record<Fault, Findings>> = {
     missing: missing(books, rules, byNumber),
     "duplicate effects": [
@@ -92,14 +98,14 @@ export function judge(books: Books, rules: Rules): Verdict {
     stranded: staysBehind(rules) ? [] : repeatedly(books.stranded, "in the queue, neither pending nor in flight"),
     left: staysBehind(rules) ? [] : repeatedly(books.left, "in the queue"),
     "attempts overspent": overspent(books, rules, byNumber),
-    "stale runs": rules.deaths === "servers" ? [] : stale(byNumber),
+    "stale runs": rules.deaths === "servers" || late.length <= rules.standstills ? [] : late,
     "order inversions": rules.ordered ? [...effectInversions(books), ...runInversions(books, byNumber)] : [],
     exits: repeatedly(books.exits, "a worker ended by itself"),
   };
   const entries = Object.entries(findings) as [Fault, Findings][];
   return {
     faults: Object.fromEntries(entries.map(([fault, { length }]) => [fault, length])) as Verdict["faults"],
-    counted: count(books),
+    counted: { ...count(books), "runs that began late": late.length },
     evidence: entries.flatMap(([fault, found]) => found.slice(0, MOST_TOLD).map((one) => `${fault}: ${one}`)),
   };
 }
