@@ -120,6 +120,10 @@ export class Bridge {
     return this.#lanes.byStream;
   }
 
+  get quarantineLane(): Lane | null {
+    return this.#lanes.quarantineLane;
+  }
+
   /** The ingests that take their messages from a stream. */
   get sources(): ReadonlyMap<string, StreamSource> {
     return this.#sources.byIngest;
@@ -222,10 +226,14 @@ export class Bridge {
   }
 
   #quarantine(ingest: string, rejection: Rejection, arrival: Arrival): void {
-    const { subject, receivedAtMs, arrivedAt, data: body, headers, settled } = arrival;
+    const { subject, receivedAtMs, arrivedAt, data: body, headers, headersLeftOut = false, settled } = arrival;
     const { quarantine } = this.#lanes;
     if (quarantine === null) settled?.(true);
-    else quarantine.keep({ ...rejection, ingest, subject, receivedAtMs, arrivedAt, body, headers }, settled);
+    else
+      quarantine.keep(
+        { ...rejection, ingest, subject, receivedAtMs, arrivedAt, body, headers, headersLeftOut },
+        settled,
+      );
   }
 
   #targets(ingest: string): readonly Target[] {

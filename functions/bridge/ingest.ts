@@ -28,6 +28,8 @@ export interface IngestSettings {
 export interface Arrival extends Wire, Moment {
   /** Bytes of all that is held of it: body and headers. */
   readonly size: number;
+  /** More headers than anybody looks at: `headers` gives none. */
+  readonly headersLeftOut?: true;
   /** Monotonic milliseconds. */
   readonly arrivedAt: number;
   /**
@@ -153,7 +155,7 @@ function headersRefusal(arrival: Arrival): Judged | null {
   if (bytes <= MOST_HEADER_BYTES) return null;
   const detail = `${bytes} bytes of headers and subject; ${MOST_HEADER_BYTES} are accepted`;
   const verdict: Verdict = { ok: false, rejection: { code: "too_large", detail } };
-  return { verdict, arrival: { ...arrival, headers: () => [] } };
+  return { verdict, arrival: { ...arrival, headers: () => [], headersLeftOut: true } };
 }
 
 /**

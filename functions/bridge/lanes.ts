@@ -55,12 +55,24 @@ export class Lanes {
 
   /** Which streams nothing can be stored in at present, one line each. */
   get problems(): readonly string[] {
-    return [...this.byStream].flatMap(([name, lane]) => {
+    return [...this.byStream, ...this.#neededQuarantine].flatMap(([name, lane]) => {
       const { failingForMs, isFull } = lane;
       if (failingForMs > 0 && isFull) return [`stream ${name} takes nothing and its buffer is full`];
       if (failingForMs < CANNOT_STORE_MS) return [];
       return [`stream ${name} has taken nothing for ${Math.round(failingForMs / 1_000)} s`];
     });
+  }
+
+  /** The quarantine's lane; null without a quarantine. */
+  get quarantineLane(): Lane | null {
+    return this.#quarantineLane;
+  }
+
+  /** What is refused of a source stands in its way until there is a copy of it; of anything else a copy is kept if it can be. */
+  get #neededQuarantine(): readonly (readonly [name: string, lane: Lane])[] {
+    const lane = this.#quarantineLane;
+    const isNeeded = Object.values(this.#config.ingest).some(({ from, enforce }) => from === "stream" && enforce);
+    return lane !== null && isNeeded ? [[quarantineSpec(this.#config).name, lane]] : [];
   }
 
   /** Stores what is in the lanes, no longer than `deadlineMs`; resolves with what was left, by stream. */
@@ -132,16 +144,20 @@ export class Lanes {
     const detail = `its subject or its ${body.length} bytes are more than stream ${stream} or the server takes`;
     const receivedAtMs = wallClock() - (clock.now() - arrivedAt);
     const headers = () => message.headers;
-    this.#quarantine.keep({ code, detail, ingest, subject, receivedAtMs, arrivedAt, body, headers }, settled);
+    this.#quarantine.keep(
+      { code, detail, ingest, subject, receivedAtMs, arrivedAt, body, headers, headersLeftOut: false },
+      settled,
+    );
   }
 
   async #openQuarantine(connectionName: string): Promise<void> {
-    const { counters, connections, clock, instance } = this.#context;
+    const { counters, connections, rejections, clock, instance } = this.#context;
     const spec = quarantineSpec(this.#config);
     const connection = await connections.get(connectionName, "publish");
     const { name: stream, duplicateWindowMs } = spec;
     const settings = { ...QUARANTINE_LANE, stream, duplicateWindowMs, ackTimeoutMs: ACK_TIMEOUT_MS };
-    const lane = new Lane(connection, settings, quarantineObserver(counters.quarantine), clock);
+    const onRetry = (failure: string, detail: string) => rejections.publishFailed(stream, failure, detail, clock.now());
+    const lane = new Lane(connection, settings, quarantineObserver(counters.quarantine, onRetry), clock);
     connections.attach(lane);
     this.#quarantineLane = lane;
     const { perSecond } = this.#config.quarantine;
@@ -155,7 +171,7 @@ export class Lanes {
   }
 }
 
-function quarantineObserver(counters: QuarantineCounters): LaneObserver {
+function quarantineObserver(counters: QuarantineCounters, onRetry: LaneObserver["retried"]): LaneObserver {
   return {
     stored: ({ settled }) => {
       counters.stored += 1;
@@ -165,6 +181,6 @@ function quarantineObserver(counters: QuarantineCounters): LaneObserver {
       if (reason !== "returned") counters.dropped += 1;
       settled?.(reason !== "returned"); // one whose beginning even does not fit would come again for ever
     },
-    retried: () => {},
+    retried: onRetry,
   };
 }

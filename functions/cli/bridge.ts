@@ -29,7 +29,9 @@ export const registerBridge: RegisterCommand = (program, { env }) => {
       const hangUp = new HangUp(); // nor may a reload during the start end the process, or be forgotten
       const service = await runBridge({ ...opened, apply, log });
       const source = new TrustSource(path, env, opened.config);
-      hangUp.listen(() => service.reload(() => source.readSection(), "SIGHUP"));
+      hangUp.listen(() => {
+        if (service.reload(() => source.readSection(), "SIGHUP") !== "refused") source.keep();
+      });
       const watch = watchTrust(service, source, opened.config.trust.watch);
       await told;
       hangUp.ignore();

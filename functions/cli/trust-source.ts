@@ -13,22 +13,26 @@ export class TrustSource {
   readonly #path: string;
   readonly #env: Environment;
   #config: Config;
+  /** As `readSection` found it last. */
+  #read: Config;
 
   /** `config` as it was read from `path` at the start. */
   constructor(path: string, env: Environment, config: Config) {
     this.#path = path;
     this.#env = env;
     this.#config = config;
+    this.#read = config;
   }
 
-  /** The files that the section names. */
+  /** The files that the section in force names. */
   get paths(): readonly string[] {
     return trustFileUses(this.#config).map(({ name }) => filePath(this.#path, name));
   }
 
   /**
    * Reads the section again, and its files. Throws `ConfigError`. The section has to fit the configuration that is running
-   * (a longer ttl needs longer duplicate windows); what the file says elsewhere by now is not looked at.
+   * (a longer ttl needs longer duplicate windows); what the file says elsewhere by now is not looked at. Until `keep` the one
+   * before stays: trust may be refused for what stands in the files.
    */
   readSection(): TrustSettings {
     const { text, file } = readConfigFile(this.#path, this.#env);
@@ -36,11 +40,16 @@ export class TrustSource {
     const findings = checkConfig({ config, isTrustKnown: true });
     if (findings.length > 0) throw new ConfigError(findings.map((finding) => unplaced(file, finding)));
     const settings = trustSettings(config, filesBeside(this.#path));
-    this.#config = config;
+    this.#read = config;
     return settings;
   }
 
-  /** Reads the files of the section as it was read last. Throws `ConfigError`. */
+  /** What `readSection` found last is in force: from now on its files are the ones. */
+  keep(): void {
+    this.#config = this.#read;
+  }
+
+  /** Reads the files of the section in force. Throws `ConfigError`. */
   readFiles(): TrustSettings {
     return trustSettings(this.#config, filesBeside(this.#path));
   }

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { Cells } from "./cells.ts";
+import { Cells, MOST_RECORD_BYTES } from "./cells.ts";
 
 /** When a proven credential may be believed without looking again: `notBeforeMs <= now < expiresMs`, Unix milliseconds. */
 export interface Validity {
@@ -83,11 +83,14 @@ export class CredentialCache<T extends Validity> {
     return entry;
   }
 
+  /** What is too large to be remembered is proven each time. */
   set(key: string, entry: T): void {
+    const record = Buffer.concat([Buffer.from(key, "latin1"), this.#form.write(entry)]);
     this.#remove(this.#find(key));
+    if (record.length > MOST_RECORD_BYTES) return;
     if (this.size >= this.#maxEntries) this.#remove(this.#oldest);
     const slot = this.#free.pop() ?? ++this.#taken;
-    this.#places[slot] = this.#cells.put(Buffer.concat([Buffer.from(key, "latin1"), this.#form.write(entry)]));
+    this.#places[slot] = this.#cells.put(record);
     const bucket = this.#bucket(key);
     this.#next[slot] = this.#heads[bucket] ?? NONE;
     this.#heads[bucket] = slot;

@@ -1,5 +1,6 @@
 const LINK_BYTES = 4;
 const LENGTH_BYTES = 2;
+export const MOST_RECORD_BYTES = 65_535;
 /** Of record bytes in a cell: a digest fits into the first one behind the record's length. */
 const CONTENT_BYTES = 36;
 const CELL_BYTES = CONTENT_BYTES + LINK_BYTES;
@@ -8,7 +9,7 @@ const CHUNK_CELLS = 32_768;
 const NONE = 0;
 
 /**
- * Records of up to 65,533 bytes in chains of equal cells, outside the garbage collector's heap: on it, 300,000 records would
+ * Records of up to `MOST_RECORD_BYTES` in chains of equal cells, outside the garbage collector's heap: on it, 300,000 records would
  * cost as much again as they hold, for V8 lets its heap grow in proportion to what lives there. A record's place is its first
  * cell. Cells that are given back are used again; chunks are kept.
  */

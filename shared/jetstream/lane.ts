@@ -56,6 +56,8 @@ export interface LaneClock {
 
 interface Entry {
   readonly message: LaneMessage;
+  /** What it counts for in the buffer. */
+  readonly bytes: number;
   firstPublishedAt: number;
   /** An earlier publish got no answer, so it may have been stored: "duplicate" then means our own first copy. */
   outcomeUnknown: boolean;
@@ -70,8 +72,9 @@ const NEVER = -1;
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
 const TICK_MS = 250;
-/** Headers and bookkeeping of one buffered message, bytes; measured about 0.9 kB with nine headers. */
-const ENTRY_OVERHEAD_BYTES = 1_024;
+/** Bookkeeping of one buffered message and of each of its headers, bytes; measured about 0.9 kB with nine headers. */
+const ENTRY_OVERHEAD_BYTES = 256;
+const HEADER_OVERHEAD_BYTES = 80;
 
 /**
  * The way into one stream: a bounded buffer, a window of pipelined publishes and their PubAcks, and retries. Lanes share
@@ -161,14 +164,15 @@ export class Lane {
 
   /** Takes a message, or sheds it (counted through the observer) when the buffer is full. Never blocks. */
   offer(message: LaneMessage): void {
-    const refusal = this.#refusal(message);
+    const entry = makeEntry(message);
+    const refusal = this.#refusal(entry);
     if (refusal !== null) {
       this.#observer.shed(message, refusal);
       return;
     }
-    this.#count(message, 1);
+    this.#count(entry, 1);
     if (message.settled === null) this.#urgentSince = Math.min(this.#urgentSince, message.arrivedAt);
-    this.#lineUp(makeEntry(message));
+    this.#lineUp(entry);
   }
 
   /** The connection is gone: what was in flight is sent again after `reconnected`. */
@@ -198,11 +202,11 @@ export class Lane {
     return this.#shedAll();
   }
 
-  #refusal({ settled, body }: LaneMessage): ShedReason | null {
+  #refusal({ message: { settled }, bytes }: Entry): ShedReason | null {
     if (this.#closed) return endOf(settled);
     if (settled !== null) return null;
     const { maxMessages, maxBytes } = this.settings;
-    const full = this.#urgentMessages >= maxMessages || this.#urgentBytes + sizeOf(body) > maxBytes;
+    const full = this.#urgentMessages >= maxMessages || this.#urgentBytes + bytes > maxBytes;
     return full ? "buffer_full" : null;
   }
 
@@ -337,27 +341,27 @@ export class Lane {
   }
 
   /** Takes the first of its line out of the buffer and lets the next one go. */
-  #release({ message }: Entry): void {
-    const line = this.#lines.get(message.key) ?? [];
+  #release(entry: Entry): void {
+    const { key } = entry.message;
+    const line = this.#lines.get(key) ?? [];
     line.shift();
-    this.#discount(message);
+    this.#discount(entry);
     const next = line[0];
-    if (next === undefined) this.#lines.delete(message.key);
+    if (next === undefined) this.#lines.delete(key);
     else this.#makeReady(next, line);
   }
 
   /** `by`: 1 for one more, -1 for one less. */
-  #count({ body, settled }: LaneMessage, by: 1 | -1): void {
-    const bytes = by * sizeOf(body);
+  #count(entry: Entry, by: 1 | -1): void {
     this.#messages += by;
-    this.#bytes += bytes;
-    if (settled !== null) return;
+    this.#bytes += by * entry.bytes;
+    if (!isUrgent(entry)) return;
     this.#urgentMessages += by;
-    this.#urgentBytes += bytes;
+    this.#urgentBytes += by * entry.bytes;
   }
 
-  #discount(message: LaneMessage): void {
-    this.#count(message, -1);
+  #discount(entry: Entry): void {
+    this.#count(entry, -1);
     if (this.#messages > 0) return;
     this.#failingSince = null; // there is nothing left that could show that it has ended
     this.#onEmpty?.();
@@ -396,9 +400,9 @@ export class Lane {
     const firsts = [this.#held, this.#retries, this.#ready].flatMap((queue) => queue.take(isExpired));
     const behind = [...this.#lines.values()].flatMap((line) => takeBehind(line, isExpired));
     for (const entry of firsts) this.#shed(entry, "buffer_expired");
-    for (const { message } of behind) {
-      this.#discount(message);
-      this.#observer.shed(message, "buffer_expired");
+    for (const entry of behind) {
+      this.#discount(entry);
+      this.#observer.shed(entry.message, "buffer_expired");
     }
     this.#urgentSince = this.#oldestUrgent();
   }
@@ -415,6 +419,7 @@ export class Lane {
 function makeEntry(message: LaneMessage): Entry {
   return {
     message,
+    bytes: sizeOf(message),
     firstPublishedAt: NEVER,
     outcomeUnknown: false,
     storesAtFailure: NEVER,
@@ -440,8 +445,11 @@ function backoffMs(failures: number): number {
   return Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** failures);
 }
 
-function sizeOf(body: Uint8Array): number {
-  return body.length + ENTRY_OVERHEAD_BYTES;
+/** Whoever sends may choose the headers as well: many short ones take more than a body does. */
+function sizeOf({ body, headers }: LaneMessage): number {
+  let bytes = ENTRY_OVERHEAD_BYTES + body.length;
+  for (const [name, value] of headers) bytes += HEADER_OVERHEAD_BYTES + name.length + value.length;
+  return bytes;
 }
 
 function endOf(settled: LaneMessage["settled"]): ShedReason {

@@ -37,6 +37,16 @@ export const BRIDGE_METRICS = {
   storeSeconds: histogram("store_seconds", ["stream"], "Seconds from arrival to PubAck."),
   quarantined: counter("quarantined_total", [], "Rejected messages kept in the quarantine stream."),
   quarantineDropped: counter("quarantine_dropped_total", [], "Rejected messages that were counted but not kept."),
+  quarantineWaiting: gauge(
+    "quarantine_waiting",
+    [],
+    "Rejected messages whose copy the quarantine stream has not confirmed.",
+  ),
+  quarantineSuspended: gauge(
+    "quarantine_suspended",
+    [],
+    "1 while publishes to the quarantine stream fail or its connection is down. What is refused of a source waits for it.",
+  ),
   sourcePending: gauge("source_pending", ["ingest"], "Messages in the source stream that no bridge was given yet."),
   sourceHeld: gauge("source_held", ["ingest"], "Messages taken from the source stream and not yet settled."),
   sourceExpired: counter(

@@ -105,6 +105,37 @@ test("a rejected message is acknowledged only when the quarantine has confirmed 
   assert.equal((await storageJsm.streams.info("CHORIA_QUARANTINE")).state.messages, 2);
 });
 
+test("a quarantine that takes nothing stops the source, loses nothing, and the bridge is not ready and says so", async (t) => {
+  const { fleet, jsm, client, start, logged } = await setup(t);
+  const service = await start(sourceIngest({ inFlight: 5 }));
+  await jsm.streams.delete("CHORIA_QUARANTINE");
+  await publishText(
+    client,
+    Array.from({ length: 5 }, (_, index) => `rubbish ${index}`),
+  );
+  await eventually(() => assert.equal(sourceCounters(service).ingest.rejected.bad_json, 5));
+  await publish(client, fleet, 3);
+
+  await eventually(async () => {
+    const response = await fetch(`${service.telemetryUrl}/readyz`);
+    assert.equal(response.status, 503);
+    assert.match(await response.text(), /stream CHORIA_QUARANTINE has taken nothing for 1\d s/);
+  });
+  const metrics = await (await fetch(`${service.telemetryUrl}/metrics`)).text();
+  assert.match(metrics, /^choria_bridge_quarantine_suspended 1$/m);
+  assert.match(metrics, /^choria_bridge_quarantine_waiting 5$/m);
+  assert.ok(
+    logged.some(({ msg }) => msg === "a publish was not stored; it is retried"),
+    "nothing is logged",
+  );
+  await jsm.streams.add({ name: "CHORIA_QUARANTINE", subjects: ["CHORIA_QUARANTINE.>"] });
+
+  await eventually(async () => assert.equal((await sourceConsumer(jsm)).ack_floor.stream_seq, 8));
+  assert.deepEqual(sourceCounters(service).quarantine, { stored: 5, dropped: 0 });
+  assert.equal(sourceCounters(service).stream.stored, 3);
+  await eventually(async () => assert.equal((await fetch(`${service.telemetryUrl}/readyz`)).status, 200));
+});
+
 test("rejected messages beyond the quarantine's budget wait for it, and valid ones pass them", async (t) => {
   const { fleet, jsm, client, start } = await setup(t);
   await publishText(

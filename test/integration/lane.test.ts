@@ -165,6 +165,20 @@ test("without a stream messages wait, and are stored in order per key once it is
   }
 });
 
+test("headers fill the buffer as bodies do", async (t) => {
+  const { lane, recorder } = await setup(t, { maxBytes: 100_000 });
+  const headers = Array.from({ length: 100 }, (_, n) => [`H${n}`, "x"] as const);
+
+  for (let n = 0; n < 20; n += 1) lane.offer({ ...makeMessage(`m${n}`, { key: `key${n}` }), headers });
+
+  assert.ok(lane.bytes > 80_000 && lane.bytes <= 100_000, `${lane.bytes} bytes`);
+  assert.equal(lane.messages + recorder.shed.length, 20);
+  assert.ok(
+    recorder.shed.every(([, reason]) => reason === "buffer_full"),
+    "shed for another reason",
+  );
+});
+
 test("a full stream holds messages back and takes them when there is room again", async (t) => {
   const { jsm, lane, recorder } = await setup(t);
   await addStream(jsm, { max_msgs: 1 });

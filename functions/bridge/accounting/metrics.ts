@@ -70,7 +70,25 @@ export function exposeBridge(registry: Registry, bridge: Bridge, now: () => numb
   expose(registry, connections, connectionReadings(now));
   exposeSamples(registry, METRICS.validating, () => [{ labels: [], value: bridge.validating }]);
   exposeSamples(registry, METRICS.quarantined, () => [{ labels: [], value: quarantine.stored }]);
+  exposeQuarantineLane(registry, () => bridge.quarantineLane);
   exposeSamples(registry, METRICS.quarantineDropped, () => [{ labels: [], value: quarantine.dropped }]);
+}
+
+function exposeQuarantineLane(registry: Registry, laneOf: () => Lane | null): void {
+  const read = (of: (lane: Lane) => number) => (): Sample[] => {
+    const lane = laneOf();
+    return lane === null ? [] : [{ labels: [], value: of(lane) }];
+  };
+  exposeSamples(
+    registry,
+    METRICS.quarantineWaiting,
+    read(({ messages }) => messages),
+  );
+  exposeSamples(
+    registry,
+    METRICS.quarantineSuspended,
+    read(({ suspended }) => (suspended ? 1 : 0)),
+  );
 }
 
 function expose<T>(registry: Registry, entries: ReadonlyMap<string, T>, readings: Reading<T>): void {

@@ -29,6 +29,7 @@ const DETAIL_CHARACTERS = 512;
 /** Of the headers a message came with, within the room that is left for all. */
 const CARRIED_BYTES = 2_048;
 const TOKEN = /^choria-token$/i;
+const HEADERS_CUT: [string, string] = [QUARANTINE_HEADERS.headersCut, "true"];
 
 export interface QuarantineEntry {
   readonly code: string;
@@ -40,6 +41,8 @@ export interface QuarantineEntry {
   readonly body: Uint8Array;
   /** What it came with. */
   readonly headers: () => readonly (readonly [name: string, value: string])[];
+  /** They are too many to be looked at: `headers` does not have them. */
+  readonly headersLeftOut: boolean;
 }
 
 export interface QuarantineSettings {
@@ -58,7 +61,7 @@ export interface QuarantineSettings {
  * is not. What can wait waits for the budget, so that whoever sends it is slowed down and nothing of it is lost.
  */
 export class Quarantine {
-  readonly #lane: Lane;
+  readonly #lane: Pick<Lane, "offer">;
   readonly #settings: QuarantineSettings;
   readonly #counters: QuarantineCounters;
   readonly #now: () => number;
@@ -67,7 +70,12 @@ export class Quarantine {
   #sequence = 0;
 
   /** `now` is a monotonic clock in milliseconds. */
-  constructor(lane: Lane, settings: QuarantineSettings, counters: QuarantineCounters, now: () => number) {
+  constructor(
+    lane: Pick<Lane, "offer">,
+    settings: QuarantineSettings,
+    counters: QuarantineCounters,
+    now: () => number,
+  ) {
     this.#lane = lane;
     this.#settings = settings;
     this.#counters = counters;
@@ -120,7 +128,7 @@ function quarantineMessage(
     [QUARANTINE_HEADERS.ingest, entry.ingest],
     [QUARANTINE_HEADERS.subject, headerText(entry.subject, DETAIL_CHARACTERS)],
     [QUARANTINE_HEADERS.receivedAt, String(entry.receivedAtMs)],
-    ...carriedHeaders(entry.headers()),
+    ...(entry.headersLeftOut ? [HEADERS_CUT] : carriedHeaders(entry.headers())),
   ];
   const room = Math.max(0, settings.maxPayload() - HEADER_ROOM_BYTES);
   let { body } = entry;
@@ -143,8 +151,7 @@ function carriedHeaders(carried: readonly (readonly [name: string, value: string
     .map(([name, value]) => headerText(`${name}: ${value}`, CARRIED_BYTES));
   const isCut = kept.length < carried.length;
   const bytes = kept.reduce((sum, line) => sum + QUARANTINE_HEADERS.header.length + Buffer.byteLength(line), 0);
-  const cut: [string, string] = [QUARANTINE_HEADERS.headersCut, "true"];
-  if (bytes > CARRIED_BYTES) return [cut];
+  if (bytes > CARRIED_BYTES) return [HEADERS_CUT];
   const lines = kept.map((line): [string, string] => [QUARANTINE_HEADERS.header, line]);
-  return isCut ? [...lines, cut] : lines;
+  return isCut ? [...lines, HEADERS_CUT] : lines;
 }

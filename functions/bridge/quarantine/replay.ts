@@ -81,10 +81,10 @@ export async function replay(entry: Quarantined, context: ReplayContext): Promis
   const ingest = Object.hasOwn(context.config.ingest, entry.ingest) ? context.config.ingest[entry.ingest] : undefined;
   if (entry.truncated) return { type: "unusable", reason: "only the beginning of the message was kept" };
   if (ingest === undefined) return { type: "unusable", reason: `ingest "${entry.ingest}" is not in the configuration` };
-  if (ingest.kind === "submission" && entry.headersCut) {
+  if (entry.headersCut && STORES_HEADERS.has(ingest.kind)) {
     return {
       type: "unusable",
-      reason: "its token is not kept, or its headers were too large: it has to be submitted again",
+      reason: "its token is not kept, or its headers were too large: it has to be sent again",
     };
   }
   const { subject: arrivedOn, body: data, sequence } = entry;
@@ -117,6 +117,9 @@ export async function replay(entry: Quarantined, context: ReplayContext): Promis
   }
   return { type: "stored", duplicate };
 }
+
+/** What came with them is stored with them, or proves them. */
+const STORES_HEADERS: ReadonlySet<string> = new Set(["submission", "raw"]);
 
 function missing(stream: string): never {
   throw new RangeError(`the configuration has no stream "${stream}"`);

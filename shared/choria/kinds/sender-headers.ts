@@ -20,6 +20,8 @@ const CHORIA = /^choria-/i;
 
 /** A stream counts the bytes of bodies; headers beside them have to stay small. */
 const MOST_BYTES = 4_096;
+/** Each costs memory and a line of its own, however short it is. */
+const MOST_HEADERS = 64;
 
 /** The headers under names that mean nothing to anybody else, bounded in size; a refusal when they are not. */
 function renamed(wire: Wire, rename: (name: string) => string): Headers | Refusal {
@@ -27,6 +29,9 @@ function renamed(wire: Wire, rename: (name: string) => string): Headers | Refusa
     .headers()
     .filter(([name]) => NAME.test(name) && !NATS.test(name) && !TRACE.test(name) && !TOKEN.test(name))
     .map(([name, value]) => [rename(name), printable(value.trim(), MOST_BYTES)] as const);
+  if (kept.length > MOST_HEADERS) {
+    return new Refusal("too_large", `${kept.length} headers, at most ${MOST_HEADERS} are kept`);
+  }
   const bytes = kept.reduce((sum, [name, value]) => sum + name.length + Buffer.byteLength(value), 0);
   if (bytes <= MOST_BYTES) return kept;
   return new Refusal("too_large", `headers of ${bytes} bytes, at most ${MOST_BYTES} are kept`);

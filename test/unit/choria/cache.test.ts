@@ -45,6 +45,15 @@ test("an expired entry is forgotten when it is asked for", () => {
   assert.equal(cache.size(), 0);
 });
 
+test("what is too large to be remembered takes no room from what is not", () => {
+  const cache = makeCache(2);
+  cache.set("a", makeEntry("a"));
+  for (let n = 0; n < 5; n += 1) cache.set(`large ${n}`, makeEntry("x".repeat(70_000)));
+  cache.set("b", makeEntry("b"));
+  assert.equal(cache.get("large 0", 1), undefined);
+  assert.deepEqual([cache.get("a", 1)?.name, cache.get("b", 1)?.name, cache.size()], ["a", "b", 2]);
+});
+
 test("the cache never outgrows its bound and forgets the least recently used", () => {
   const cache = makeCache(2);
   cache.set("a", makeEntry("a"));

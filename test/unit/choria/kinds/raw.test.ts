@@ -54,6 +54,14 @@ test("no header of a sender is stored under the name it came with", async () => 
   ]);
 });
 
+test("headers are bounded in number too: each takes memory, however short it is", async () => {
+  const numbered = (count: number) => Array.from({ length: count }, (_, n) => [`H${n}`, ""] as const);
+  const most = await acceptWire(makeWire("x", { given: numbered(64) }), "raw");
+  const refused = await judgeWire(makeWire("x", { given: numbered(65) }), "raw");
+  assert.equal(most.headers.filter(([name]) => name.startsWith("Raw-Header-")).length, 64);
+  assert.ok("code" in refused && refused.code === "too_large", "they are not refused");
+});
+
 test("what comes with a message cannot say a second time what the bridge says of it", async () => {
   const message = await acceptWire(makeWire("x"), "raw");
   const { headers } = adapterOutput({ ...message, headers: [["choria-SENDER", "mallory"]] }, "payload");
