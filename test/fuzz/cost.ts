@@ -48,6 +48,7 @@ export class CostWatch {
     const valid = validTwin(judged, specimen);
     const usual = await this.#usualMs(valid);
     if (usedMs <= MOST_TIMES * usual) return null;
+    if ((await measured(judged)) <= MOST_TIMES * usual) return null; // a collection, most often
     this.suspicions += 1;
     const { ownMs, validMs } = await compare(judged, valid);
     const ratio = ownMs / Math.max(validMs, FLOOR_MS);
@@ -130,16 +131,19 @@ function validTwin({ kind, data }: Judged, specimen: Specimen): Judged {
 
 const FACT = '{"name":"eth0","address":"10.0.0.1","up":true,"speed":1000},';
 
+/** What is no ASCII is several times as dear to read as what is, and just as valid. */
+const FOREIGN_FACT = FACT.replace("eth0", "Küche");
+
 /** JSON as nodes send it, cut to the size: a text of one letter would be easier to read than anything real. */
-function facts(bytes: number): string {
-  return FACT.repeat(Math.ceil(bytes / FACT.length)).slice(0, bytes);
+function facts(bytes: number, fact = FACT): string {
+  return fact.repeat(Math.ceil(bytes / fact.length)).slice(0, bytes);
 }
 
 const NODE = "node1.example.net";
 
 function makeTwin(form: "v1" | "v2" | "event" | "submission" | "raw", bytes: number): Judged {
   const common = { subject: "some.subject", headers: [], nowMs: VECTOR_NOW_MS };
-  const filler = facts(bytes);
+  const filler = facts(bytes, FOREIGN_FACT);
   switch (form) {
     case "v1":
       return { ...common, kind: "registration", data: registrationOf(form, bytes) };
