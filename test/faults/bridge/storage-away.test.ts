@@ -56,3 +56,26 @@ test("PubAcks that come later than the bridge waits for them lose nothing, and w
   assert.ok((balance.retries["timeout"] ?? 0) > 0, "no PubAck was late: the test shows nothing");
   assert.equal(balance.stored, balance.sent, "a publish of unknown outcome that was stored counts as stored");
 });
+
+test("a JetStream server that gets a tenth of its time, as on a slow disk, loses nothing", async (t) => {
+  const { broker, storage, sender, books, startBridge } = await startScene(t, sharedFleet, { messages: 2_000 });
+  await startBridge();
+
+  const hobbled = new AbortController();
+  const hobbling = (async () => {
+    while (!hobbled.signal.aborted) {
+      await storage?.server.kill("SIGSTOP");
+      await wait(450);
+      await storage?.server.kill("SIGCONT");
+      await wait(50);
+    }
+  })();
+  await sender.send(2_000, 500);
+  await wait(2_000);
+  hobbled.abort();
+  await hobbling;
+
+  const balance = await books.balance();
+  books.report(t, "JetStream's server stopped for 450 of 500 ms, for 6 s", balance, broker.serverVersion);
+  assert.deepEqual([balance.missing, balance.shed, balance.stored], [[], {}, balance.sent]);
+});
