@@ -10,12 +10,14 @@ export type BenchRequest =
   | { readonly mode: "parts"; readonly names: readonly PartName[]; readonly isShort: boolean }
   | { readonly mode: "only"; readonly names: readonly string[] }
   | { readonly mode: "profile"; readonly name: string }
+  /** The bridge in production; the other results stay as they are. */
+  | { readonly mode: "production" }
   /** `isShort`: shows that it works, and writes nothing. */
   | { readonly mode: "functions"; readonly isShort: boolean };
 
 const PARTS: ReadonlySet<string> = new Set(["rates", ...MEASUREMENTS, "adapter"]);
 const USAGE =
-  `usage: npm run bench [-- PART... [short] | --only NAME[,NAME...] | --profile NAME | --functions [short]], where PART is one of ` +
+  `usage: npm run bench [-- PART... [short] | --only NAME[,NAME...] | --profile NAME | --production | --functions [short]], where PART is one of ` +
   `${[...PARTS].join(", ")} and NAME a subject such as "worker"`;
 
 /** Throws a RangeError that says how to use it. */
@@ -24,6 +26,7 @@ export function readArguments(args: readonly string[]): BenchRequest {
   if (option === undefined) return { mode: "all" };
   if (option === "--functions" && args.length === 1) return { mode: "functions", isShort: false };
   if (option === "--functions" && args.length === 2 && value === "short") return { mode: "functions", isShort: true };
+  if (option === "--production" && args.length === 1) return { mode: "production" };
   if (!option.startsWith("--")) return readParts(args);
   if (value === undefined || value === "" || rest.length > 0) throw new RangeError(USAGE);
   if (option === "--only") return { mode: "only", names: value.split(",") };

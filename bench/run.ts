@@ -33,8 +33,9 @@ import { type Machine, renderResults, type Series } from "./results.ts";
  * Measures the project against its floors in one run, each subject in a process of its own, on one nats-server, in
  * alternating rounds: on a shared machine rates swing by a factor of two, and only ratios within a run mean something.
  *
- * `PART...` measures some bars of the bridge (`short`: shows that it works), `--only NAME,...` some subjects, and write nothing; `--profile NAME` says where one's CPU time goes;
- * `--functions` measures the Lambda functions and leaves the other results as they are, `--functions short` writes nothing.
+ * `PART...` measures some bars of the bridge (`short`: shows that it works), `--only NAME,...` some subjects, and write nothing;
+ * `--profile NAME` says where one's CPU time goes. `--production` measures the bridge in production, `--functions` the Lambda
+ * functions; they leave the other results as they are, and `--functions short` writes nothing.
  */
 const ROUNDS = 3;
 const MESSAGES = 20_000;
@@ -51,11 +52,13 @@ const request = readArguments(process.argv.slice(2));
 const binary = await ensureNatsServer({ env: process.env, cacheDir: inProject(".cache"), log: say });
 const storeDir = await mkdtemp(join(tmpdir(), "choria-bridge-bench-"));
 const server = await startServer({ binary: binary.path, storeDir });
-const redis = request.mode === "functions" || request.mode === "parts" ? NO_REDIS : await openRedis();
+const WITHOUT_REDIS: ReadonlySet<string> = new Set(["functions", "parts", "production"]);
+const redis = WITHOUT_REDIS.has(request.mode) ? NO_REDIS : await openRedis();
 try {
   if (request.mode === "all") await measureAll();
   else if (request.mode === "parts") await measureParts(request.names, request.isShort);
   else if (request.mode === "only") await measureRounds(await subjectsNamed(request.names));
+  else if (request.mode === "production") await measureProductionAlone();
   else if (request.mode === "functions") await measureFunctionsAlone(request.isShort);
   else await profile(request.name);
 } finally {
@@ -73,6 +76,12 @@ async function measureAll(): Promise<void> {
   const production = renderedProduction(series, found, await beside(PRODUCTION_WHOLE));
   const functions = await renderedFunctions(WHOLE);
   await write({ main, production, functions });
+}
+
+async function measureProductionAlone(): Promise<void> {
+  const series = await measureRounds(await bridges());
+  const found = await measureProduction(productionPlace(), MEASUREMENTS, PRODUCTION_WHOLE);
+  await write({ production: renderedProduction(series, found, await beside(PRODUCTION_WHOLE)) });
 }
 
 async function measureParts(names: readonly PartName[], isShort: boolean): Promise<void> {

@@ -89,7 +89,7 @@ export function renderProduction(rows: readonly BarRow[], conditions: string): s
   return [
     "## The bridge in production",
     "",
-    "Written by `npm run bench`; `npm run bench -- NAME` measures one of `rates`, `latency`, `flood`, `outage`, `entries`, `fleet` and `adapter`.",
+    "Written by `npm run bench` and `npm run bench -- --production`; `npm run bench -- NAME` measures one of `rates`, `latency`, `flood`, `outage`, `entries`, `fleet` and `adapter`.",
     "",
     conditions,
     "",

@@ -4,6 +4,7 @@ import { readArguments } from "../../../bench/arguments.ts";
 
 test("without arguments everything is measured; a subject can be measured or profiled alone", () => {
   assert.deepEqual(readArguments([]), { mode: "all" });
+  assert.deepEqual(readArguments(["--production"]), { mode: "production" });
   assert.deepEqual(readArguments(["--only", "floor-worker,worker"]), {
     mode: "only",
     names: ["floor-worker", "worker"],
