@@ -72,16 +72,19 @@ async function measureAll(): Promise<void> {
   const limits = await measureLimits(server.url, say);
   const missing = new Map(redis.missing === null ? [] : [["bullmq at 100", redis.missing]]);
   const main = renderResults({ machine: machine(), series, limits, missing });
-  const found = await measureProduction(productionPlace(), MEASUREMENTS, PRODUCTION_WHOLE);
-  const production = renderedProduction(series, found, await beside(PRODUCTION_WHOLE));
+  const production = await wholeProduction(series);
   const functions = await renderedFunctions(WHOLE);
   await write({ main, production, functions });
 }
 
 async function measureProductionAlone(): Promise<void> {
-  const series = await measureRounds(await bridges());
+  await write({ production: await wholeProduction(await measureRounds(await bridges())) });
+}
+
+/** `series`: of the bridge and its floors, at least. */
+async function wholeProduction(series: readonly Series[]): Promise<string> {
   const found = await measureProduction(productionPlace(), MEASUREMENTS, PRODUCTION_WHOLE);
-  await write({ production: renderedProduction(series, found, await beside(PRODUCTION_WHOLE)) });
+  return renderedProduction(series, found, await beside(PRODUCTION_WHOLE));
 }
 
 async function measureParts(names: readonly PartName[], isShort: boolean): Promise<void> {
