@@ -1,5 +1,5 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { type CompactForm, CredentialCache, credentialKey, type Validity } from "../../shared/choria/cache.ts";
+import { type CompactForm, CredentialCache, digested, type Validity } from "../../shared/choria/cache.ts";
 import { SERVER } from "../../shared/choria/token/claims.ts";
 import { tokenForm } from "../../shared/choria/token/compact.ts";
 import { certificateForm } from "../../shared/choria/x509/compact.ts";
@@ -16,12 +16,20 @@ const CAPACITY = 400_000;
 const KEPT_KEYS = 1_024;
 const IN_FORCE = { notBeforeMs: Date.UTC(2026, 0), expiresMs: Date.UTC(2036, 0) };
 
-function fill<T extends Validity>(form: CompactForm<T>, entryOf: (number: number) => T): number {
+interface Remembered<T> {
+  readonly text: string;
+  readonly entry: T;
+}
+
+function fill<T extends Validity>(form: CompactForm<T>, remembered: (number: number) => Remembered<T>): number {
   const before = usedBytes();
   const cache = new CredentialCache(CAPACITY, form);
-  for (let number = 0; number < ENTRIES; number += 1) cache.set(credentialKey(String(number)), entryOf(number));
+  for (let number = 0; number < ENTRIES; number += 1) {
+    const { text, entry } = remembered(number);
+    cache.set(digested(text), entry);
+  }
   const bytes = (usedBytes() - before) / cache.size;
-  if (cache.get(credentialKey("0"), IN_FORCE.notBeforeMs) === undefined) throw new Error("nothing was remembered");
+  if (cache.size !== ENTRIES) throw new Error("nothing was remembered");
   return bytes;
 }
 
@@ -38,14 +46,24 @@ function certificates(): number {
   return fill(certificateForm(KEPT_KEYS), (number) => {
     modulus.writeUInt32BE(number, 128); // another number of the same size: nothing is verified with it
     const key = createPublicKey({ key: { kty: "RSA", n: modulus.toString("base64url"), e }, format: "jwk" });
-    return { ...IN_FORCE, listsFreshUntilMs: Number.POSITIVE_INFINITY, key, names: [fleetIdentity(number)] };
+    const entry = { ...IN_FORCE, listsFreshUntilMs: Number.POSITIVE_INFINITY, key, names: [fleetIdentity(number)] };
+    return { text: pem(key), entry };
   });
+}
+
+/** No certificate, but the key stands in it as in one. */
+function pem(key: KeyObject): string {
+  const lines = key
+    .export({ format: "der", type: "spki" })
+    .toString("base64")
+    .match(/.{1,64}/g);
+  return `-----BEGIN CERTIFICATE-----\n${lines?.join("\n")}\n-----END CERTIFICATE-----\n`;
 }
 
 function tokens(): number {
   const anchor = "ab".repeat(32);
   const holders: readonly KeyObject[] = Array.from({ length: 16 }, () => generateKeyPairSync("ed25519").publicKey);
-  return fill(tokenForm([anchor], KEPT_KEYS), (number) => ({
+  const entryOf = (number: number) => ({
     ...IN_FORCE,
     anchor,
     holder: holders[number % holders.length] ?? null,
@@ -56,7 +74,8 @@ function tokens(): number {
       collectives: [COLLECTIVE],
       permissions: new Set<string>(),
     },
-  }));
+  });
+  return fill(tokenForm([anchor], KEPT_KEYS), (number) => ({ text: String(number), entry: entryOf(number) }));
 }
 
 process.stdout.write(JSON.stringify(process.argv[2] === "v1" ? certificates() : tokens()));

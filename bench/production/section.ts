@@ -22,6 +22,7 @@ import type { EntrySize, Production } from "./measure.ts";
 import type { Outage } from "./outage.ts";
 import type { Paced } from "./paced.ts";
 import type { Protocol } from "./scene.ts";
+import type { MemorySample } from "./watched.ts";
 
 /** What was measured of one protocol, and whether that holds. */
 interface OwnRow extends Bar {
@@ -187,16 +188,24 @@ function pacedRows({ protocol, sent, stored, latenciesMs, cpuMsPerMessage, repor
 
 function memoryRow({ protocol, senders, sent, report }: FleetMemory): OwnRow {
   const kept = report.stored + report.duplicate;
-  const most = Math.max(...report.memory.map(({ rss }) => rss)) / 1e6;
+  const peak = report.memory.reduce((most, sample) => (sample.rss > most.rss ? sample : most));
+  const most = peak.rss / 1e6;
   const growth = fleetGrowth(report.memory, senders);
   const cpu = (report.cpuSeconds / sent) * 1e6;
   return {
     what: `${protocol}: memory after ${sent} messages from ${senders} senders`,
-    measured: `at most ${most.toFixed(0)} MB, the last fifth over the first after every sender was seen ${growth.toFixed(2)}; ${kept} stored, ${cpu.toFixed(0)} us CPU a message with the first proofs`,
+    measured: `at most ${most.toFixed(0)} MB (${partsOf(peak)}), the last fifth over the first after every sender was seen ${growth.toFixed(2)}; ${kept} stored, ${cpu.toFixed(0)} us CPU a message with the first proofs`,
     held: most <= MEMORY_MB && growth <= FLAT && kept === sent,
     bar: `flat, at most ${MEMORY_MB} MB`,
     isCompared: false,
   };
+}
+
+function partsOf({ rss, heapTotal, external }: MemorySample): string {
+  const [heap, buffers, rest] = [heapTotal, external, rss - heapTotal - external].map((bytes) =>
+    (bytes / 1e6).toFixed(0),
+  );
+  return `V8's heap ${heap}, buffers ${buffers}, program and malloc ${rest}`;
 }
 
 /** Median memory of the last fifth of what came after every sender was seen once, over that of the first fifth. */

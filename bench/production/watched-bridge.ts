@@ -1,7 +1,7 @@
 import type { Bridge } from "../../functions/bridge/bridge.ts";
 import { runBridgeBench } from "../bridge.ts";
 import { SUBJECT } from "../load.ts";
-import type { WatchedReport, WatchedTask } from "./watched.ts";
+import type { MemorySample, WatchedReport, WatchedTask } from "./watched.ts";
 
 /** The bridge as a child process: `node watched-bridge.js '<JSON>'` says when it receives, and at the end what it counted. */
 
@@ -10,9 +10,10 @@ const STOP_MS = 60_000;
 
 const task = JSON.parse(process.argv[2] ?? "") as WatchedTask;
 const bridge = await runBridgeBench({ ...task, subject: SUBJECT, subjectPrefix: `bench.${task.stream}` }, () => {});
-const memory: { received: number; rss: number }[] = [];
+const memory: MemorySample[] = [];
 const sampler = setInterval(() => {
-  memory.push({ received: ingestCounters(bridge).received, rss: process.memoryUsage.rss() });
+  const { rss, heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage();
+  memory.push({ received: ingestCounters(bridge).received, rss, heapTotal, heapUsed, external, arrayBuffers });
 }, SAMPLE_EVERY_MS);
 let cpuAtMark = process.cpuUsage();
 

@@ -30,8 +30,20 @@ export interface WatchedReport {
   /** Not stored when it had to end. */
   readonly left: number;
   readonly cpuSeconds: number;
-  /** Resident set, bytes, once a second; with how many messages had been received by then. */
-  readonly memory: readonly { readonly received: number; readonly rss: number }[];
+  /** Once a second. */
+  readonly memory: readonly MemorySample[];
+}
+
+/** Bytes, as `process.memoryUsage()` tells them; with how many messages had been received by then. */
+export interface MemorySample {
+  readonly received: number;
+  /** Resident set. */
+  readonly rss: number;
+  readonly heapTotal: number;
+  readonly heapUsed: number;
+  /** Array buffers and what else is reported to V8. */
+  readonly external: number;
+  readonly arrayBuffers: number;
 }
 
 /** The bridge in a process of its own. */

@@ -7,10 +7,20 @@ export interface Validity {
   readonly expiresMs: number;
 }
 
-/** How a credential is remembered: as bytes, for a fleet has hundreds of thousands. What `read` makes equals what was written. */
+/** A certificate or token as it came, and the SHA-256 that it is remembered by, a character for each byte. */
+export interface Credential {
+  readonly text: string;
+  readonly digest: string;
+}
+
+/**
+ * How a credential is remembered: as bytes, for a fleet has hundreds of thousands, and only what cannot be taken from its
+ * text, which comes again with every message. What `read` makes equals what was written.
+ */
 export interface CompactForm<T> {
-  write(entry: T): Buffer;
-  read(bytes: Buffer): T;
+  write(entry: T, text: string): Buffer;
+  /** `text`: the very one that it was written with. */
+  read(bytes: Buffer, text: string): T;
 }
 
 /** Of slots, which begin with 1. */
@@ -75,32 +85,31 @@ export class CredentialCache<T extends Validity> {
     return this.#misses;
   }
 
-  /** `key` as `credentialKey` makes it. */
-  get(key: string, nowMs: number): T | undefined {
-    const entry = this.#valid(key, nowMs);
+  get(credential: Credential, nowMs: number): T | undefined {
+    const entry = this.#valid(credential, nowMs);
     if (entry === undefined) this.#misses += 1;
     else this.#hits += 1;
     return entry;
   }
 
   /** What is too large to be remembered is proven each time. */
-  set(key: string, entry: T): void {
-    const record = Buffer.concat([Buffer.from(key, "latin1"), this.#form.write(entry)]);
-    this.#remove(this.#find(key));
+  set({ text, digest }: Credential, entry: T): void {
+    const record = Buffer.concat([Buffer.from(digest, "latin1"), this.#form.write(entry, text)]);
+    this.#remove(this.#find(digest));
     if (record.length > MOST_RECORD_BYTES) return;
     if (this.size >= this.#maxEntries) this.#remove(this.#oldest);
     const slot = this.#free.pop() ?? ++this.#taken;
     this.#places[slot] = this.#cells.put(record);
-    const bucket = this.#bucket(key);
+    const bucket = this.#bucket(digest);
     this.#next[slot] = this.#heads[bucket] ?? NONE;
     this.#heads[bucket] = slot;
     this.#append(slot);
   }
 
-  #valid(key: string, nowMs: number): T | undefined {
-    const slot = this.#find(key);
+  #valid({ text, digest }: Credential, nowMs: number): T | undefined {
+    const slot = this.#find(digest);
     if (slot === NONE) return undefined;
-    const entry = this.#form.read(this.#cells.read(this.#place(slot)).subarray(DIGEST_LENGTH));
+    const entry = this.#form.read(this.#cells.read(this.#place(slot)).subarray(DIGEST_LENGTH), text);
     if (nowMs >= entry.expiresMs) {
       this.#remove(slot);
       return undefined;
@@ -110,9 +119,9 @@ export class CredentialCache<T extends Validity> {
     return nowMs >= entry.notBeforeMs ? entry : undefined;
   }
 
-  #find(key: string): number {
-    let slot = this.#heads[this.#bucket(key)] ?? NONE;
-    while (slot !== NONE && this.#digest(slot) !== key) slot = this.#next[slot] ?? NONE;
+  #find(digest: string): number {
+    let slot = this.#heads[this.#bucket(digest)] ?? NONE;
+    while (slot !== NONE && this.#digest(slot) !== digest) slot = this.#next[slot] ?? NONE;
     return slot;
   }
 
@@ -163,7 +172,6 @@ export class CredentialCache<T extends Validity> {
   }
 }
 
-/** The cache key of a certificate or token text, 32 characters: neither is kept in memory for it. */
-export function credentialKey(text: string): string {
-  return hash("sha256", text, "binary");
+export function digested(text: string): Credential {
+  return { text, digest: hash("sha256", text, "binary") };
 }

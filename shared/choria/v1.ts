@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { accepted } from "./accepted.ts";
-import { credentialKey } from "./cache.ts";
+import { digested } from "./cache.ts";
 import type { Kind, ValidatedMessage } from "./message.ts";
 import { quoted, Refusal } from "./refusal.ts";
 import { ambiguityRefusal, collectiveRefusal, RSA_SHA256, signatureRefusal, timeRefusal } from "./rules/checks.ts";
@@ -75,8 +75,8 @@ function judgeUnsigned({ secure, inner, kind }: OpenedRequest, context: V1Contex
 async function judgeSigned(request: OpenedRequest, context: V1Context): Promise<ValidatedMessage | Refusal> {
   const { secure, inner, kind } = request;
   const { proven } = context.v1;
-  const key = credentialKey(secure.credential);
-  const known = freshlyKnown(proven.get(key, context.nowMs), context);
+  const credential = digested(secure.credential);
+  const known = freshlyKnown(proven.get(credential, context.nowMs), context);
   const certificate = known ?? proveCertificate(secure.credential, context);
   if (certificate instanceof Refusal) return certificate;
   const names = [...certificate.names, inner.sender, nameOfCaller(inner.caller)];
@@ -87,7 +87,7 @@ async function judgeSigned(request: OpenedRequest, context: V1Context): Promise<
     (await signatureRefusal(secure, certificate.key, RSA_SHA256));
   if (refusal !== null) return refusal;
   // Not before: with remarks around it, anybody could write another's certificate in as many ways as the cache has room.
-  if (known === undefined) proven.set(key, certificate);
+  if (known === undefined) proven.set(credential, certificate);
   const late = timeRefusal(inner, "v1", { nowMs: context.nowMs, ttl: context.trust.ttl });
   if (late !== null) return late;
   const senderProof = kind === "registration" ? "signature" : "none";

@@ -154,7 +154,7 @@ export const trustSchema = z.strictObject({
     .max(10_000_000)
     .default(400_000)
     .describe(
-      "Bound of each cache of proven credentials: above the number of nodes and callers. An entry takes about 430 bytes (certificate, RSA-2048) or 190 (token).",
+      "Bound of each cache of proven credentials: above the number of nodes and callers. An entry takes about 150 bytes (certificate) or 190 (token).",
     ),
 });
 

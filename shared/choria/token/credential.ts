@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import { type CredentialCache, credentialKey } from "../cache.ts";
+import { type CredentialCache, digested } from "../cache.ts";
 import { quoted, Refusal } from "../refusal.ts";
 import { type DenyList, tokenDenial } from "../rules/deny.ts";
 import { CLIENT, readClaims, SERVER } from "./claims.ts";
@@ -84,8 +84,8 @@ function purposeRefusal(claims: HolderClaims, purpose: string): Refusal | null {
 /** Verification is remembered per token text; its purpose is judged per message, and before any signature. */
 async function proveToken(text: string, purpose: string, context: TokenContext): Promise<ProvenToken | Refusal> {
   const { v2, nowMs, trust } = context;
-  const key = credentialKey(text);
-  const known = v2.proven.get(key, nowMs);
+  const credential = digested(text);
+  const known = v2.proven.get(credential, nowMs);
   if (known !== undefined) return purposeRefusal(known.claims, purpose) ?? known;
   const claims = readClaims(text, trust.limits.maxDepth);
   if (claims instanceof Refusal) return claims;
@@ -96,6 +96,6 @@ async function proveToken(text: string, purpose: string, context: TokenContext):
   // Here and not per message: what is denied is never remembered, and another deny list starts with an empty memory.
   const denial = tokenDenial(claims, proven.anchor, trust.deny);
   if (denial !== null) return denial;
-  v2.proven.set(key, proven);
+  v2.proven.set(credential, proven);
   return proven;
 }

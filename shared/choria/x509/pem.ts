@@ -5,6 +5,8 @@ const BASE64_BODY = /^[A-Za-z0-9+/=\s]*$/;
 export interface PemBlock {
   readonly label: string;
   readonly der: Buffer;
+  /** Where its base64 begins in the text. */
+  readonly bodyAt: number;
 }
 
 /**
@@ -20,9 +22,10 @@ export function readPem(text: string): readonly PemBlock[] | null {
     const footer = `-----END ${label}-----`;
     const bodyEnd = text.indexOf(footer, labelEnd);
     if (bodyEnd === -1) return null;
-    const body = text.slice(labelEnd + DASHES.length, bodyEnd);
+    const bodyAt = labelEnd + DASHES.length;
+    const body = text.slice(bodyAt, bodyEnd);
     if (!BASE64_BODY.test(body)) return null;
-    blocks.push({ label, der: Buffer.from(body, "base64") });
+    blocks.push({ label, der: Buffer.from(body, "base64"), bodyAt });
     start = bodyEnd + footer.length;
   }
   return blocks;

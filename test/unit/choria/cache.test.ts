@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type CompactForm, CredentialCache, credentialKey } from "../../../shared/choria/cache.ts";
+import { type CompactForm, CredentialCache, digested } from "../../../shared/choria/cache.ts";
 import { createTrust } from "../../../shared/choria/trust.ts";
 import { validate } from "../../../shared/choria/validate.ts";
 import { makeTrustSettings, VECTOR_NOW_MS, vectorBytes, vectorFile } from "../../support/vectors.ts";
@@ -18,8 +18,8 @@ const AS_JSON: CompactForm<Entry> = {
 function makeCache(maxEntries: number) {
   const cache = new CredentialCache(maxEntries, AS_JSON);
   return {
-    get: (name: string, nowMs: number) => cache.get(credentialKey(name), nowMs),
-    set: (name: string, entry: Entry) => cache.set(credentialKey(name), entry),
+    get: (name: string, nowMs: number) => cache.get(digested(name), nowMs),
+    set: (name: string, entry: Entry) => cache.set(digested(name), entry),
     size: () => cache.size,
   };
 }
