@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BuildOptions, build, type Metafile, type Plugin } from "esbuild";
+import { withoutDescriptions } from "./descriptions.ts";
 import { entryModule } from "./entry.ts";
 import { type LambdaFunction, lambdaFunctions } from "./functions.ts";
 import type { LambdaSource } from "./source.ts";
@@ -41,7 +42,7 @@ export async function bundleFunctions(source: LambdaSource, root: string, outdir
   rmSync(outdir, { recursive: true, force: true });
   const { metafile } = await build({
     entryPoints: functions.map(({ name }) => ({ in: ENTRY + name, out: join(name, name) })),
-    plugins: [entries(functions, root, source.folder)],
+    plugins: [entries(functions, root, source.folder), withoutDescriptions],
     absWorkingDir: root,
     outdir,
     ...BUNDLING,
